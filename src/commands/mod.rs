@@ -1,0 +1,1 @@
+//! One file per verb: the order of calls, nothing else.

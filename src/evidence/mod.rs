@@ -1,0 +1,1 @@
+//! Records of what was done and found, and how they are read.

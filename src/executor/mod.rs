@@ -1,0 +1,1 @@
+//! The loop that checks and fixes a catalog on a host.

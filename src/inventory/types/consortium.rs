@@ -1,0 +1,100 @@
+//! `consortium.yml`: the aggregation itself.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::MemberKind;
+
+/// The aggregation: its body, its policy, its defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Consortium {
+    /// Another inventory whose files are read first, as a path from this one. One merge rule for all files: maps merge
+    /// key by key, anything else is replaced by what stands here. New files are written here, never there.
+    pub include: Option<String>,
+    /// What it calls itself.
+    pub name: String,
+    /// The body that runs the tender.
+    pub body: Body,
+    /// Domain of the machines and of members whose own domain is not known.
+    pub domain: String,
+    /// Who can read the secrets: `ssh-ed25519 ...` or `age1...`, by name.
+    #[serde(default)]
+    pub technicians: BTreeMap<String, String>,
+    /// Offline key that can read all secrets when every technician is gone (`age1...`). Compulsory for making secrets.
+    pub recovery: Option<String>,
+    /// The certificate authority.
+    pub authority: Authority,
+    /// Size classes by name.
+    pub sizes: BTreeMap<String, SizeClass>,
+    /// When a plan stops until it is allowed by name.
+    pub limits: Limits,
+    /// The second of the three levels of defaults.
+    #[serde(default)]
+    pub defaults: Defaults,
+}
+
+/// The body that runs the tender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    /// Official name.
+    pub name: String,
+    /// Kind.
+    pub kind: MemberKind,
+    /// Code in the index of public bodies, if known.
+    pub code: Option<String>,
+}
+
+/// Policy of the consortium's own certificate authority. Its certificate lies in `authority.pem` of the inventory,
+/// its key in `secrets/consortium.age`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Authority {
+    /// The domains it may sign for (RFC 5280 name constraints). Every tenant's name must lie below one of them.
+    pub permitted: Vec<String>,
+    /// Days a certificate is valid.
+    pub lifetime_days: u32,
+    /// It is renewed when fewer days are left.
+    pub renew_days: u32,
+}
+
+/// What a tenant of a class may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SizeClass {
+    /// The class of members with at most this many residents; no limit when not said.
+    pub up_to: Option<u32>,
+    /// Percent of one CPU.
+    pub cpu_percent: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Database connections.
+    pub connections: u32,
+}
+
+/// The brake: a plan beyond these stops until it is allowed by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Removals in one plan.
+    pub removals: u32,
+    /// Percent of the existing resources of one host that are changed or removed (from 20 resources up).
+    pub changed_percent: u32,
+}
+
+/// Defaults of the consortium.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Defaults {
+    /// For every member: `kind`, `membership`, `contacts`, `placement`...
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub member: serde_json::Map<String, serde_json::Value>,
+    /// For every tenant: `release`, `size`...
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub tenant: serde_json::Map<String, serde_json::Value>,
+}

@@ -1,0 +1,36 @@
+//! The rooms, in reading order: first what a host understands, then what control adds.
+//!
+//! ARCHITECTURE.md says what each room holds and what it must never know.
+
+pub mod failure;
+
+pub mod catalog;
+pub mod executor;
+pub mod machine;
+pub mod protocol;
+pub mod resources;
+
+#[cfg(feature = "control")]
+pub mod authority;
+#[cfg(feature = "control")]
+pub mod cli;
+#[cfg(feature = "control")]
+pub mod commands;
+#[cfg(feature = "control")]
+pub mod compile;
+#[cfg(feature = "control")]
+pub mod evidence;
+#[cfg(feature = "control")]
+pub mod fleet;
+#[cfg(feature = "control")]
+pub mod inventory;
+#[cfg(feature = "control")]
+pub mod playbook;
+#[cfg(feature = "control")]
+pub mod report;
+#[cfg(feature = "control")]
+pub mod secrets;
+#[cfg(feature = "control")]
+pub mod ssh;
+#[cfg(feature = "control")]
+pub mod templates;

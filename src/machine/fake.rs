@@ -1,0 +1,4 @@
+//! A host kept in memory, for tests.
+
+/// A host kept in memory.
+pub struct Fake;

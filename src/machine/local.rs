@@ -1,0 +1,4 @@
+//! The real host.
+
+/// The host this process runs on.
+pub struct Local;

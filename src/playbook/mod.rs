@@ -1,0 +1,1 @@
+//! Step types of playbooks, reading and checking them.

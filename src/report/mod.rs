@@ -1,0 +1,1 @@
+//! Text or JSON out. The only user of indicatif.

@@ -1,0 +1,183 @@
+//! What a host can have: one file per kind, each with its fields, `check` and `fix`.
+//!
+//! `check` gets a `&dyn Machine`, so planning has no write call. After `fix` the executor checks again:
+//! fixed means correct now.
+
+mod absent;
+mod certificate;
+mod directory;
+mod fields;
+mod file;
+mod group;
+mod package;
+mod postgres;
+mod postgres_database;
+mod postgres_grant;
+mod postgres_role;
+mod release;
+mod secret_table;
+mod service;
+mod symlink;
+mod user;
+
+use serde::{Deserialize, Serialize};
+
+pub use absent::Absent;
+pub use certificate::{Authority, Certificate, Signed, SigningRequest};
+pub use directory::Directory;
+pub use file::{Confirm, File, Notification, Validator};
+pub use group::Group;
+pub use package::Package;
+pub use postgres_database::PostgresDatabase;
+pub use postgres_grant::PostgresGrant;
+pub use postgres_role::PostgresRole;
+pub use release::Release;
+pub use secret_table::{SecretTable, SecretValue};
+pub use service::Service;
+pub use symlink::Symlink;
+pub use user::User;
+
+use crate::failure::Result;
+use crate::machine::Machine;
+
+/// One difference between what a resource says and what the host has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The field that differs: `content`, `mode`, `running`...
+    pub field: String,
+    /// What the host has; `None` when it has nothing or when it may not be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// What it must have; `None` when it may not be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// The value holds a secret: only *that* it differs is said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+}
+
+/// What an apply would do with a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is not there yet.
+    Create,
+    /// It is there and differs.
+    Change,
+    /// It is there and no longer wanted.
+    Remove,
+    /// It is no longer wanted, but holds data: it stays until `offboard`.
+    Keep,
+}
+
+/// What checking a resource found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Check {
+    /// The host has it as it must be.
+    Correct,
+    /// The host must be changed.
+    Differs {
+        /// Create or change.
+        action: Action,
+        /// At least one.
+        changes: Vec<Change>,
+    },
+    /// It cannot be told before something else is there, or without a secret that was not given.
+    Unknown {
+        /// The id of the resource (`user:c_e863_albo`) that must come first; `None` when nothing on this host can help.
+        needs: Option<String>,
+        /// Why it cannot be told, for a person.
+        why: String,
+    },
+}
+
+/// What a check and a fix may know beside the machine.
+pub struct Context<'a> {
+    /// The secrets this host may have, by token.
+    pub secrets: &'a SecretTable,
+    /// Key of this host, under which digests of secrets are stored: 32 random bytes made on the host.
+    pub host_key: &'a [u8],
+}
+
+/// What a fix may use beside the machine.
+pub struct Means<'a> {
+    /// As for a check.
+    pub context: Context<'a>,
+    /// Signs certificates: the control side, over the wire.
+    pub authority: &'a mut dyn Authority,
+}
+
+/// The behaviour every kind has.
+pub trait Kind {
+    /// `kind:name`, unique on a host.
+    fn id(&self) -> String;
+    /// Compares with the host.
+    ///
+    /// # Errors
+    /// When the host could not be asked although what is needed for that is there.
+    fn check(&self, host: &dyn Machine, context: &Context) -> Result<Check>;
+    /// Brings the host to what the fields say. Called only after `check` said that it differs.
+    ///
+    /// # Errors
+    /// With the words of the command that failed. The resource is then as before, or will be mended by the next fix.
+    fn fix(&self, host: &mut dyn Machine, means: &mut Means) -> Result<()>;
+    /// Takes it off the host.
+    ///
+    /// # Errors
+    /// As `fix`.
+    fn remove(&self, host: &mut dyn Machine) -> Result<()>;
+    /// It holds data of a member: an apply never removes it.
+    fn holds_data(&self) -> bool {
+        false
+    }
+    /// What must be told to a daemon after this has changed.
+    fn notification(&self) -> Option<&Notification> {
+        None
+    }
+    /// The tokens (`secret://...`) in its fields.
+    fn secrets(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+macro_rules! kinds {
+    ($($variant:ident),+ $(,)?) => {
+        /// One thing that a host must have. In a playbook: a map with the kind's name as its only key.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
+        #[serde(rename_all = "snake_case")]
+        pub enum Resource {
+            $(#[allow(missing_docs)] $variant($variant)),+
+        }
+
+        impl Resource {
+            /// The kind's behaviour.
+            pub fn kind(&self) -> &dyn Kind {
+                match self { $(Resource::$variant(fields) => fields),+ }
+            }
+        }
+    };
+}
+
+kinds!(
+    Absent,
+    Certificate,
+    Directory,
+    File,
+    Group,
+    Package,
+    PostgresDatabase,
+    PostgresGrant,
+    PostgresRole,
+    Release,
+    Service,
+    Symlink,
+    User,
+);
+
+impl Resource {
+    /// `kind:name`, unique on a host.
+    pub fn id(&self) -> String {
+        self.kind().id()
+    }
+}

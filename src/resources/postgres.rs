@@ -1,0 +1,1 @@
+//! Questions to PostgreSQL that many resources share.

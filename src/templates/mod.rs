@@ -1,0 +1,1 @@
+//! Strict Tera: name and values to text. Never sees a secret.
