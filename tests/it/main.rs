@@ -1,1 +1,3 @@
+//! The tests that need no hosts, one file per verb or rule.
 
+mod borders;
