@@ -48,6 +48,11 @@ def give(path, name):
         os.chown(path, user.pw_uid, user.pw_gid)
 
 
+def timed(action):
+    start = time.monotonic()
+    return action(), time.monotonic() - start
+
+
 def wait_until(condition, seconds=20):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
