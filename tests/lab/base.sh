@@ -117,3 +117,14 @@ unmount_below() {
         umount "$m" 2>/dev/null || umount -l "$m" || warn "could not unmount $m"
     done
 }
+
+# Runs a program with nothing open but its stdin, stdout and stderr: what outlives this command must not hold the caller's pipes,
+# nor this lab's lock. For use in the background.
+close_descriptors_in() {
+    local d
+    for d in /proc/"$BASHPID"/fd/*; do
+        d=${d##*/}
+        if ((d > 2 && d != 255)); then exec {d}>&- || true; fi
+    done
+    exec "$@"
+}

@@ -33,9 +33,23 @@ empty_cgroup() {
         group=$root/comuni-lab$LAB
         if [[ $1 != . ]]; then group+=/$1; fi
         if [[ ! -d $group ]]; then continue; fi
-        for pid in $(find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null); do
+        find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null | while read -r pid; do
             if ((pid > 1)); then kill -KILL "$pid" 2>/dev/null || true; wait_gone "$pid" 20 || true; fi
         done
         find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
     done
+}
+
+# Moves the calling process beside the services of the host whose init is given, so that it counts as the host's.
+enter_cgroup_of() {
+    local id controllers path root group
+    while IFS=: read -r id controllers path; do
+        case $id:$controllers in
+            0:) root=/sys/fs/cgroup; if [[ -d $root/unified ]]; then root+=/unified; fi ;;
+            *:name=systemd) root=/sys/fs/cgroup/systemd ;;
+            *) continue ;;
+        esac
+        group=$root${path%/init.scope}/lab.exec
+        if mkdir -p "$group" 2>/dev/null; then echo "$BASHPID" >"$group/cgroup.procs" 2>/dev/null || true; fi
+    done <"/proc/$1/cgroup"
 }

@@ -26,12 +26,9 @@ leftovers() {
 }
 
 clean_lab() {
-    local name pid start
+    local name pid
     rm -f "$STATE/complete"
-    for pid in $(marked_processes); do
-        if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == systemd-nspawn ]]; then continue; fi      # its init first
-        kill -KILL "$pid" 2>/dev/null || true
-    done
+    stop_up
     # The power goes off everywhere at once, then each host is looked after.
     for name in $(known_hosts); do
         if pid=$(recorded_process "$(dir_of "$name")/init.pid"); then kill -KILL "$pid" 2>/dev/null || true; fi
@@ -44,7 +41,18 @@ clean_lab() {
     remove_network
     rm -rf --one-file-system "$STATE"
     rm -rf /run/systemd/nspawn/propagate/lab"$LAB"-*
-    rm -f /run/systemd/nspawn/locks/*lab"$LAB"-*
+    remove_half_made_image
+}
+
+# One that nobody makes now: the lock says so.
+remove_half_made_image() {
+    local part
+    (
+        flock -n 8 || exit 0
+        for part in "$BASE"/root-*.part*; do
+            if [[ -d $part ]]; then unmount_below "$part"; rm -rf --one-file-system "$part"; fi
+        done
+    ) 8>"$BASE/image.lock"
 }
 
 # What a host downloaded is in the pool for the next lab.
@@ -67,11 +75,16 @@ down() {
 
 # An `up` that is under way, or what a killed one left running, holds the lock: it ends first.
 stop_up() {
-    local pid
-    for pid in $(marked_processes); do
-        if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == systemd-nspawn ]]; then continue; fi
-        kill -KILL "$pid" 2>/dev/null || true
-        wait_gone "$pid" || warn "process $pid does not end"
+    local pid rounds found
+    for ((rounds = 0; rounds < 20; rounds++)); do       # a process may have started another meanwhile
+        found=no
+        for pid in $(marked_processes); do
+            if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == systemd-nspawn ]]; then continue; fi      # its init goes first
+            found=yes
+            kill -KILL "$pid" 2>/dev/null || true
+            wait_gone "$pid" || warn "process $pid does not end"
+        done
+        if [[ $found == no ]]; then return; fi
     done
 }
 

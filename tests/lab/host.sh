@@ -83,8 +83,8 @@ start_host() {
     fi
     (
         enter_cgroup "$name"
-        exec "${before[@]}" "${nspawn[@]}"
-    ) </dev/null >>"$dir/console.log" 2>&1 7>&- 8>&- 9>&- &
+        close_descriptors_in env "$MARK=$LAB:$BASE" "${before[@]}" "${nspawn[@]}"
+    ) </dev/null >>"$dir/console.log" 2>&1 &
     record_process "$dir/nspawn.pid" $!
 }
 
@@ -137,6 +137,8 @@ kill_host() {
         wait_gone "$pid" || warn "process $pid of $name does not end"
     done
     empty_cgroup "$name"
-    rm -f "$dir/init.pid" "$dir/nspawn.pid" "$dir/filled"
+    end_slow "$name"
+    rm -f "$dir/init.pid" "$dir/nspawn.pid"
+    if [[ -d $dir/root ]]; then rm -f "/run/systemd/nspawn/locks/$(stat -c 'inode-%d:%i' "$dir/root")"; fi
     rm -rf "/run/systemd/nspawn/propagate/$(machine_of "$name")"
 }

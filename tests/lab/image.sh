@@ -63,6 +63,7 @@ make_image() {
         settle_image "$part"
         fill_pool "$part"
         mv "$part" "$image"
+        rm -rf "$part.tmp"
         say "image is made: $(du -sh "$image" | cut -f1) in $image, $(find "$POOL" -name '*.deb' | wc -l) packages in the pool"
     fi
     exec 8>&-
@@ -71,10 +72,8 @@ make_image() {
 bootstrap() {
     local root=$1 sources log=$BASE/image.log
     mapfile -t sources < <(apt_sources)
-    mkdir -p "$POOL"
-    mmdebstrap --variant=minbase --mode=root --include="$IMAGE_PACKAGES" \
-        --setup-hook="mkdir -p \"\$1/etc/apt/apt.conf.d\" \"\$1/var/cache/apt/archives\"" \
-        --customize-hook="mkdir -p \"\$1/usr/local/share/ca-certificates\"" \
+    mkdir -p "$POOL" "$root.tmp"
+    TMPDIR=$root.tmp mmdebstrap --variant=minbase --mode=root --include="$IMAGE_PACKAGES" \
         --aptopt='Acquire::Check-Valid-Until "false"' \
         --skip=cleanup/apt "$SUITE" "$root" "${sources[@]}" >"$log" 2>&1 </dev/null ||
         { tail -n 20 "$log" >&2; die 1 "mmdebstrap failed; the whole of it is in $log"; }

@@ -68,7 +68,7 @@ resolv_conf() {
 mtu_out() {
     local device
     device=$(ip -4 route show default | grep -oP 'dev \K\S+' | head -n 1)
-    cat "/sys/class/net/${device:-lo}/mtu" 2>/dev/null | awk '{ print ($1 > 1500 || $1 < 576) ? 1500 : $1 }'
+    awk '{ print ($1 > 1500 || $1 < 576) ? 1500 : $1 }' "/sys/class/net/${device:-lo}/mtu"
 }
 
 make_network() {
