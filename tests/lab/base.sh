@@ -118,13 +118,13 @@ unmount_below() {
     done
 }
 
-# Runs a program with nothing open but its stdin, stdout and stderr: what outlives this command must not hold the caller's pipes,
-# nor this lab's lock. For use in the background.
-close_descriptors_in() {
+# Runs a program in a session of its own, with nothing open but its stdin, stdout and stderr: what outlives this command must not hold the caller's pipes,
+# nor this lab's lock, nor get its signals. For use in the background.
+detached() {
     local d
     for d in /proc/"$BASHPID"/fd/*; do
         d=${d##*/}
         if ((d > 2 && d != 255)); then exec {d}>&- || true; fi
     done
-    exec "$@"
+    exec setsid "$@"
 }

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 # Taking a lab away, also one that was left half made.
 
-# Processes that carry this lab's mark: `lab up`, what it started, systemd-nspawn. Not this one.
+# Processes that carry this lab's mark: `lab up`, what it started, systemd-nspawn. Not this command itself.
+# The list is taken before anything is forked, so that no helper of this function is in it.
 marked_processes() {
-    local f pid
-    for f in /proc/[0-9]*/environ; do
+    local list=(/proc/[0-9]*/environ) found f pid
+    found=$(grep -lzxF "$MARK=$LAB:$BASE" "${list[@]}" 2>/dev/null || true)
+    for f in $found; do
         pid=${f#/proc/}
         pid=${pid%/environ}
-        if [[ $pid != "$$" && $pid != "$BASHPID" && $pid != "$PPID" ]] && tr '\0' '\n' 2>/dev/null <"$f" | grep -qxF "$MARK=$LAB:$BASE"; then
-            echo "$pid"
-        fi
-    done 2>/dev/null
+        if [[ $pid != "$$" && $pid != "$BASHPID" && $pid != "$PPID" ]]; then echo "$pid"; fi
+    done
 }
 
 # What there is of this lab, one thing on a line; fails when there is nothing.

@@ -41,7 +41,7 @@ start_carrier() {
     ip link set "$near" master "$BRIDGE"
     ip link set "$near" up
     ip link set "$far" up
-    close_descriptors_in env "$MARK=$LAB:$BASE" python3 "$HERE/carrier.py" "$veth" "$far" "$ms" </dev/null >"$dir/slow.log" 2>&1 &
+    detached env "$MARK=$LAB:$BASE" python3 "$HERE/carrier.py" "$veth" "$far" "$ms" </dev/null >"$dir/slow.log" 2>&1 &
     record_process "$dir/slow.pid" $!
     sleep 0.3
     recorded_process "$dir/slow.pid" >/dev/null || { cat "$dir/slow.log" >&2; end_slow "$name"; die 1 "the carrier of $name ended"; }
@@ -66,7 +66,7 @@ in_host() {
     local pid
     pid=$(recorded_process "$(dir_of "$1")/init.pid")
     shift
-    nsenter --target "$pid" --mount --root --wd -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"
+    nsenter --target "$pid" --mount --pid --root --wd -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"
 }
 
 need_folder() {
@@ -100,13 +100,13 @@ fill_host() {
 
 # The room is back, and what is in the folder now is on the disk.
 unfill_host() {
-    local name=$1 path=${2:-} disk
+    local name=$1 path=${2:-} root
     need_folder "$name" "$path"
     path=$(in_host "$name" readlink -f "$path")
     if [[ $(in_host "$name" findmnt -n -o SOURCE "$path" | tail -n 1) != lab-fill* ]]; then die 1 "$path of $name is not filled"; fi
-    disk=$(dir_of "$name")/root$path
-    find "$disk" -mindepth 1 -delete
-    in_host "$name" tar -C "$path" --numeric-owner --acls --xattrs -cf - . | tar -C "$disk" --numeric-owner --acls --xattrs -xpf -
+    root=$(dir_of "$name")/root                 # the same disk, seen without the tmpfs
+    find "$root$path" -mindepth 1 -delete
+    in_host "$name" tar -C "$path" --acls --xattrs -cf - . | chroot "$root" tar -C "$path" --acls --xattrs -xpf -
     in_host "$name" umount "$path" 2>/dev/null || { in_host "$name" umount -l "$path"; say "processes still hold files of the former $path: restart them"; }
     say "$name has room in $path again"
 }

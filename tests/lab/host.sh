@@ -75,7 +75,7 @@ start_host() {
     rm -f "$dir/init.pid" "$dir/nspawn.pid"
     nspawn=(systemd-nspawn --quiet --settings=no -D "$dir/root" -M "$machine" --hostname="$name" --boot
         --register=no --keep-unit --network-bridge="$BRIDGE" --link-journal=no --console=read-only
-        --resolv-conf=off --timezone=off --kill-signal=SIGRTMIN+3)
+        --resolv-conf=off --timezone=off --kill-signal=SIGRTMIN+3 --system-call-filter=bpf)
     if [[ $RUN_BY_SYSTEMD == yes ]]; then
         before=(systemd-run --quiet --scope --collect --slice="comuni-lab$LAB.slice" --unit="comuni-lab$LAB-$name" -p Delegate=yes)
     else
@@ -83,7 +83,7 @@ start_host() {
     fi
     (
         enter_cgroup "$name"
-        close_descriptors_in env "$MARK=$LAB:$BASE" "${before[@]}" "${nspawn[@]}"
+        detached env "$MARK=$LAB:$BASE" "${before[@]}" "${nspawn[@]}"
     ) </dev/null >>"$dir/console.log" 2>&1 &
     record_process "$dir/nspawn.pid" $!
 }
@@ -136,6 +136,7 @@ kill_host() {
         kill -KILL "$pid" 2>/dev/null || true
         wait_gone "$pid" || warn "process $pid of $name does not end"
     done
+    if [[ $RUN_BY_SYSTEMD == yes ]]; then systemctl --quiet kill --signal=KILL "comuni-lab$LAB-$name.scope" 2>/dev/null || true; fi
     empty_cgroup "$name"
     end_slow "$name"
     rm -f "$dir/init.pid" "$dir/nspawn.pid"

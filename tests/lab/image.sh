@@ -64,9 +64,20 @@ make_image() {
         fill_pool "$part"
         mv "$part" "$image"
         rm -rf "$part.tmp"
+        remove_old_images "$image"
         say "image is made: $(du -sh "$image" | cut -f1) in $image, $(find "$POOL" -name '*.deb' | wc -l) packages in the pool"
+    elif [[ $(find "$image" -maxdepth 0 -ctime +14) ]]; then
+        say "the image is older than two weeks and so are its package lists: \"lab purge\" makes the next up fetch new ones"
     fi
     exec 8>&-
+}
+
+# Images of former recipes that no lab stands on.
+remove_old_images() {
+    local old
+    for old in "$BASE"/root-*; do
+        if [[ $old != "$1" && $old != *.part* ]] && ! grep -qsxF "$old" "$BASE"/[0-9]/image; then rm -rf --one-file-system "$old"; fi
+    done
 }
 
 bootstrap() {
