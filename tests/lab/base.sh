@@ -98,7 +98,7 @@ recorded_process() {
     [[ $boot == "$(cat /proc/sys/kernel/random/boot_id)" && $(started_at "$pid") == "$start" ]] && echo "$pid"
 }
 
-running() { recorded_process "$(dir_of "$1")/init.pid" >/dev/null; }
+running() { init_pid "$1" >/dev/null; }
 
 wait_gone() {
     local pid=$1 tenths=${2:-50}

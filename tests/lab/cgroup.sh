@@ -12,16 +12,12 @@ cgroup_roots() {
 
 host_cgroup() { echo "comuni-lab$LAB/$1"; }
 
-make_cgroup() {
-    local root
-    for root in $(cgroup_roots); do mkdir -p "$root/$(host_cgroup "$1")"; done
-}
-
-# Moves the calling process.
+# Moves the calling process into the group of a host.
 enter_cgroup() {
     local root
     if [[ $RUN_BY_SYSTEMD == yes ]]; then return; fi
     for root in $(cgroup_roots); do
+        mkdir -p "$root/$(host_cgroup "$1")"
         echo "$BASHPID" >"$root/$(host_cgroup "$1")/cgroup.procs" || true
     done
 }

@@ -31,17 +31,16 @@ clean_lab() {
     stop_up
     # The power goes off everywhere at once, then each host is looked after.
     for name in $(known_hosts); do
-        if pid=$(recorded_process "$(dir_of "$name")/init.pid"); then kill -KILL "$pid" 2>/dev/null || true; fi
+        if pid=$(init_pid "$name"); then kill -KILL "$pid" 2>/dev/null || true; fi
     done
     for name in $(known_hosts); do kill_host "$name"; done
-    for pid in $(marked_processes); do kill -KILL "$pid" 2>/dev/null || true; wait_gone "$pid" || warn "process $pid does not end"; done
+    for pid in $(marked_processes); do kill -KILL "$pid" 2>/dev/null || true; wait_gone "$pid" || true; done
     empty_cgroup .
     keep_packages
     unmount_below "$STATE"
     remove_network
     rm -rf --one-file-system "$STATE"
     rm -rf /run/systemd/nspawn/propagate/lab"$LAB"-*
-    remove_half_made_image
 }
 
 # One that nobody makes now: the lock says so.
@@ -67,6 +66,7 @@ down() {
     if ((EUID != 0)); then die 69 "the lab needs root"; fi
     stop_up
     lock_lab 60
+    remove_half_made_image
     if ! leftovers >/dev/null; then with_shared_lock forward_back; say "lab $LAB is not up: nothing to do"; return; fi
     clean_lab
     if leftovers >&2; then die 1 "the above is left of lab $LAB"; fi

@@ -64,7 +64,7 @@ end_slow() {
 
 in_host() {
     local pid
-    pid=$(recorded_process "$(dir_of "$1")/init.pid")
+    pid=$(init_pid "$1")
     shift
     nsenter --target "$pid" --mount --pid --root --wd -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C "$@"
 }

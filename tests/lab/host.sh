@@ -3,7 +3,7 @@
 
 # The disk is made once: what is already there (after `kill`) stays.
 #   hosts/NAME/{upper,work,root}  the overlay and where it is mounted
-#   hosts/NAME/{init.pid,nspawn.pid,console.log,ssh_host_ed25519_key[.pub]}
+#   hosts/NAME/{init.pid,keeper.pid,console.log,ssh_host_ed25519_key[.pub]}
 make_disk() {
     local name=$1 dir root
     dir=$(dir_of "$name")
@@ -19,12 +19,15 @@ make_disk() {
     install -m 644 "$(resolv_conf)" "$root/etc/resolv.conf"
 }
 
+# Mounted "volatile": a host's fsync costs nothing. The disk stays mounted when a host is killed, so what was written is there
+# at its next boot; only a crash of this machine would lose it, and then the lab is made anew.
 mount_disk() {
-    local dir
+    local dir options
     dir=$(dir_of "$1")
-    if [[ -z $(mounts_below "$dir/root") ]]; then
-        mount -t overlay "$(machine_of "$1")" -o "lowerdir=$STATE/debs:$(cat "$STATE/image"),upperdir=$dir/upper,workdir=$dir/work" "$dir/root"
-    fi
+    if [[ -n $(mounts_below "$dir/root") ]]; then return; fi
+    options="lowerdir=$STATE/debs:$(cat "$STATE/image"),upperdir=$dir/upper,workdir=$dir/work"
+    mount -t overlay "$(machine_of "$1")" -o "$options,volatile" "$dir/root" 2>/dev/null ||
+        mount -t overlay "$(machine_of "$1")" -o "$options" "$dir/root"
 }
 
 settle_host() {
@@ -67,35 +70,50 @@ NETWORK
     echo "$(address_of "$name") $(cut -d' ' -f1,2 "$dir/ssh_host_ed25519_key.pub")" >"$dir/known_host"
 }
 
-# Starts systemd-nspawn and returns. The console goes to a file.
+# Starts the process that keeps a host, and returns.
 start_host() {
-    local name=$1 dir machine nspawn before=()
+    local name=$1 dir
     dir=$(dir_of "$name")
-    machine=$(machine_of "$name")
-    rm -f "$dir/init.pid" "$dir/nspawn.pid"
-    nspawn=(systemd-nspawn --quiet --settings=no -D "$dir/root" -M "$machine" --hostname="$name" --boot
-        --register=no --keep-unit --network-bridge="$BRIDGE" --link-journal=no --console=read-only
-        --resolv-conf=off --timezone=off --kill-signal=SIGRTMIN+3 --system-call-filter=bpf)
+    rm -f "$dir/init.pid" "$dir/keeper.pid"
+    detached env "$MARK=$LAB:$BASE" "$HERE/lab" keep "$name" </dev/null >>"$dir/console.log" 2>&1 &
+    record_process "$dir/keeper.pid" $!
+}
+
+# Runs systemd-nspawn, and again when the host asks for a reboot: with --keep-unit it leaves that to its caller, by exit 133.
+# The console goes to hosts/NAME/console.log.
+keep_host() {
+    local name=$1 code before=()
     if [[ $RUN_BY_SYSTEMD == yes ]]; then
         before=(systemd-run --quiet --scope --collect --slice="comuni-lab$LAB.slice" --unit="comuni-lab$LAB-$name" -p Delegate=yes)
-    else
-        make_cgroup "$name"
     fi
-    (
-        enter_cgroup "$name"
-        detached env "$MARK=$LAB:$BASE" "${before[@]}" "${nspawn[@]}"
-    ) </dev/null >>"$dir/console.log" 2>&1 &
-    record_process "$dir/nspawn.pid" $!
+    while true; do
+        code=0
+        (
+            enter_cgroup "$name"
+            exec "${before[@]}" systemd-nspawn --quiet --settings=no -D "$(dir_of "$name")/root" -M "$(machine_of "$name")" \
+                --hostname="$name" --boot --register=no --keep-unit --network-bridge="$BRIDGE" --link-journal=no \
+                --console=read-only --resolv-conf=off --timezone=off --kill-signal=SIGRTMIN+3 --system-call-filter=bpf
+        ) || code=$?
+        if ((code != 133)); then return "$code"; fi
+    done
+}
+
+# The host's init; it is another one after a reboot.
+init_pid() {
+    local dir pid
+    dir=$(dir_of "$1")
+    if recorded_process "$dir/init.pid"; then return; fi
+    pid=$(recorded_process "$dir/keeper.pid") && pid=$(init_of "$pid") && [[ $pid != "" ]] || return 1
+    record_process "$dir/init.pid" "$pid" && echo "$pid"
 }
 
 # Waits until the host's init is there, and notes it; then until ssh answers with the pinned key.
 wait_host() {
-    local name=$1 dir nspawn init tries=300
+    local name=$1 dir tries=300
     dir=$(dir_of "$name")
-    until [[ -s $dir/init.pid ]]; do
-        nspawn=$(recorded_process "$dir/nspawn.pid") || { tail -n 5 "$dir/console.log" >&2; die 1 "systemd-nspawn of $name ended; its console is in $dir/console.log"; }
-        init=$(init_of "$name" "$nspawn")
-        if [[ -n $init ]]; then record_process "$dir/init.pid" "$init"; continue; fi
+    until init_pid "$name" >/dev/null; do
+        recorded_process "$dir/keeper.pid" >/dev/null ||
+            { tail -n 5 "$dir/console.log" >&2; die 1 "systemd-nspawn of $name ended; its console is in $dir/console.log"; }
         if ((tries-- == 0)); then die 1 "$name has no init after 30 s; its console is in $dir/console.log"; fi
         sleep 0.1
     done
@@ -112,7 +130,7 @@ wait_host() {
 
 # The container's first process: the descendant of nspawn that is 1 in its own pid namespace and runs systemd.
 init_of() {
-    local name=$1 pid todo=("$2") children
+    local pid todo=("$1") children
     while ((${#todo[@]})); do
         pid=${todo[0]}
         todo=("${todo[@]:1}")
@@ -128,18 +146,17 @@ init_of() {
 
 # Loss of power: the init is killed, and with its pid namespace every process of the host.
 kill_host() {
-    local name=$1 dir pid file
+    local name=$1 dir pid
     dir=$(dir_of "$name")
-    for file in init.pid nspawn.pid; do
-        pid=$(recorded_process "$dir/$file") || continue
-        if [[ $file == nspawn.pid ]] && wait_gone "$pid" 20; then continue; fi     # it ends by itself when its child has
+    if pid=$(init_pid "$name"); then
         kill -KILL "$pid" 2>/dev/null || true
         wait_gone "$pid" || warn "process $pid of $name does not end"
-    done
+    fi
+    if pid=$(recorded_process "$dir/keeper.pid") && ! wait_gone "$pid" 20; then kill -KILL "$pid" 2>/dev/null || true; fi
     if [[ $RUN_BY_SYSTEMD == yes ]]; then systemctl --quiet kill --signal=KILL "comuni-lab$LAB-$name.scope" 2>/dev/null || true; fi
     empty_cgroup "$name"
     end_slow "$name"
-    rm -f "$dir/init.pid" "$dir/nspawn.pid"
+    rm -f "$dir/init.pid" "$dir/keeper.pid"
     if [[ -d $dir/root ]]; then rm -f "/run/systemd/nspawn/locks/$(stat -c 'inode-%d:%i' "$dir/root")"; fi
     rm -rf "/run/systemd/nspawn/propagate/$(machine_of "$name")"
 }
