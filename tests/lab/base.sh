@@ -30,7 +30,7 @@ lock_lab() {
     flock -w "${1:-300}" 9 || die 75 "another command works on lab $LAB; tried for ${1:-300} s"
 }
 
-# What all labs share (ip_forward) is changed under this lock: `with_shared_lock COMMAND…`.
+# What all labs share (settings of the kernel) is changed under this lock: `with_shared_lock COMMAND…`.
 with_shared_lock() {
     mkdir -p "$BASE"
     (flock 7; "$@") 7>"$BASE/shared.lock"

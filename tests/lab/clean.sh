@@ -40,6 +40,7 @@ clean_lab() {
     unmount_below "$STATE"
     remove_network
     rm -rf --one-file-system "$STATE"
+    with_shared_lock put_settings_back          # now that this lab does not count
     rm -rf /run/systemd/nspawn/propagate/lab"$LAB"-*
 }
 
@@ -67,7 +68,7 @@ down() {
     stop_up
     lock_lab 60
     remove_half_made_image
-    if ! leftovers >/dev/null; then with_shared_lock forward_back; say "lab $LAB is not up: nothing to do"; return; fi
+    if ! leftovers >/dev/null; then with_shared_lock put_settings_back; say "lab $LAB is not up: nothing to do"; return; fi
     clean_lab
     if leftovers >&2; then die 1 "the above is left of lab $LAB"; fi
     say "lab $LAB is down"

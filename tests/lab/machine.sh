@@ -90,7 +90,7 @@ table ip $TABLE {
     }
 }
 NFT
-    with_shared_lock forward_on
+    with_shared_lock raise_settings
 }
 
 remove_network() {
@@ -99,23 +99,37 @@ remove_network() {
     for link in $(ip -o link show | grep -oE ": (v[bsr]-lab$LAB-[a-z0-9]+|$BRIDGE)[@:]" | tr -d ':@ '); do
         ip link delete "$link" 2>/dev/null || true
     done
-    with_shared_lock forward_back
 }
 
-# The first lab notes what ip_forward was, the last one puts it back.
-forward_on() {
-    local switch=/proc/sys/net/ipv4/ip_forward
-    if [[ ! -e $BASE/ip_forward.before ]]; then cp "$switch" "$BASE/ip_forward.before.part"; mv "$BASE/ip_forward.before.part" "$BASE/ip_forward.before"; fi
-    echo 1 >"$switch"
+# Settings of the kernel that a lab raises. Each systemd takes some five inotify instances and all hosts share root's, of which
+# there are 128; the hosts' users of one number share their keyrings too.
+kernel_settings() {
+    cat <<'SETTINGS'
+net/ipv4/ip_forward 1
+fs/inotify/max_user_instances 4096
+kernel/keys/maxkeys 4000
+SETTINGS
 }
 
-forward_back() {
-    local d
+# The first lab notes what the settings were, the last one puts them back.
+raise_settings() {
+    local path want note
+    mkdir -p "$BASE/before"
+    while read -r path want; do
+        note=$BASE/before/${path##*/}
+        if [[ ! -w /proc/sys/$path ]] || (($(cat "/proc/sys/$path") >= want)); then continue; fi
+        if [[ ! -s $note ]]; then cat "/proc/sys/$path" >"$note.part"; mv "$note.part" "$note"; fi
+        echo "$want" >"/proc/sys/$path"
+    done < <(kernel_settings)
+}
+
+put_settings_back() {
+    local d path
     for d in "$BASE"/[0-9]/; do
         if [[ -d $d && $d != "$STATE/" ]]; then return; fi
     done
-    if [[ -e $BASE/ip_forward.before ]]; then
-        cat "$BASE/ip_forward.before" >/proc/sys/net/ipv4/ip_forward
-        rm -f "$BASE/ip_forward.before"
-    fi
+    while read -r path _; do
+        if [[ -s $BASE/before/${path##*/} ]]; then cat "$BASE/before/${path##*/}" >"/proc/sys/$path"; fi
+    done < <(kernel_settings)
+    rm -rf "$BASE/before"
 }
