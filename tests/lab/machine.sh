@@ -34,14 +34,17 @@ TOOLS
 
 existing_parent() { local d=$1; until [[ -d $d ]]; do d=$(dirname "$d"); done; echo "$d"; }
 
+apt_knows() { [[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
+
 install_tools() {
-    local log p
-    if ! apt-cache policy "$@" 2>/dev/null | grep -q 'Candidate: [^(]'; then
+    local log p known=yes
+    for p in "$@"; do apt_knows "$p" || known=no; done
+    if [[ $known == no ]]; then
         say "apt-get update, because apt does not know $*"
         apt-get -q update >/dev/null 2>&1 </dev/null || true
     fi
     for p in "$@"; do
-        if ! apt-cache policy "$p" 2>/dev/null | grep -q 'Candidate: [^(]'; then
+        if ! apt_knows "$p"; then
             die 69 "missing: $p, and apt has no such package: add a Debian 12 source to /etc/apt/sources.list.d and apt-get update"
         fi
     done
@@ -72,7 +75,7 @@ mtu_out() {
 }
 
 make_network() {
-    if ip -o -4 address show | grep -v " $BRIDGE " | grep -q "inet $SUBNET\."; then
+    if [[ $(ip -o -4 address show | grep -v " $BRIDGE ") == *"inet $SUBNET."* ]]; then
         die 69 "$SUBNET.0/24 is in use on this machine: choose another lab with COMUNI_LAB=1 … 9"
     fi
     if ! ip link show "$BRIDGE" >/dev/null 2>&1; then
