@@ -35,6 +35,7 @@ clean_lab() {
     done
     for name in $(known_hosts); do kill_host "$name"; done
     for pid in $(marked_processes); do kill -KILL "$pid" 2>/dev/null || true; wait_gone "$pid" || true; done
+    if [[ $RUN_BY_SYSTEMD == yes ]]; then systemctl --quiet stop "comunilab$LAB.slice" 2>/dev/null || true; fi
     empty_cgroup .
     keep_packages
     unmount_below "$STATE"

@@ -84,7 +84,7 @@ start_host() {
 keep_host() {
     local name=$1 code before=()
     if [[ $RUN_BY_SYSTEMD == yes ]]; then
-        before=(systemd-run --quiet --scope --collect --slice="comuni-lab$LAB.slice" --unit="comuni-lab$LAB-$name" -p Delegate=yes)
+        before=(systemd-run --quiet --scope --collect --slice="comunilab$LAB.slice" --unit="comuni-lab$LAB-$name" -p Delegate=yes)
     fi
     while true; do
         code=0

@@ -113,7 +113,7 @@ settle_image() {
     for f in apt-daily.timer apt-daily-upgrade.timer; do
         ln -sf /dev/null "$root/etc/systemd/system/$f"      # a test must not meet apt's lock by chance
     done
-    for f in getty.target console-getty.service systemd-networkd-wait-online.service; do
+    for f in getty.target console-getty.service systemd-networkd-wait-online.service nvmf-autoconnect.service; do
         ln -sf /dev/null "$root/etc/systemd/system/$f"
     done
     chroot "$root" systemctl enable systemd-networkd.service ssh.service >/dev/null 2>&1
