@@ -19,6 +19,8 @@ pub mod commands;
 #[cfg(feature = "control")]
 pub mod compile;
 #[cfg(feature = "control")]
+pub mod disk;
+#[cfg(feature = "control")]
 pub mod evidence;
 #[cfg(feature = "control")]
 pub mod fleet;
