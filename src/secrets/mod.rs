@@ -115,6 +115,24 @@ impl Store {
         Ok(document.and_then(|document| document.secrets.get(&token.key())).map(|entry| entry.value.clone()))
     }
 
+    /// Whether every one of these tokens has a value that could be read: what a verb asks before its first effect.
+    ///
+    /// # Errors
+    /// Exit 65, naming those who can open a file that is not for us, or the tokens that have no value.
+    pub fn require(&self, tokens: &BTreeSet<String>) -> Result<()> {
+        let tokens = tokens.iter().map(|text| Token::parse(text)).collect::<Result<BTreeSet<Token>>>()?;
+        for token in &tokens {
+            self.must_be_open(&token.owner)?;
+        }
+        let absent: Vec<String> =
+            tokens.iter().filter(|token| self.about(token).is_none()).map(Token::to_string).collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::inventory(format!("these secrets have no value: {}", absent.join(", ")))
+            .hint("comuni secrets set --missing makes all that are missing"))
+    }
+
     /// All secrets that could be read, without their values.
     pub fn list(&self) -> Vec<About> {
         let of_owner = |(owner, document): (&String, &Document)| -> Vec<About> {

@@ -271,6 +271,21 @@ fn a_damaged_file_is_told_with_the_way_back() {
 }
 
 #[test]
+fn a_verb_that_needs_secrets_is_told_which_are_not_there_or_not_for_it() {
+    let desk = Desk::new();
+    let mut store = desk.open(&desk.anna);
+    store.set(TOKEN, secret("parola"), false).unwrap();
+    let needed = BTreeSet::from([format!("{TOKEN}#pgpass")]);
+    store.require(&needed).unwrap();
+
+    let absent = store.require(&required_tokens(&desk.inventory())).unwrap_err();
+    assert!(absent.message.contains("secret://c_e707/albo/session_key"), "{absent}");
+    assert!(!absent.message.contains(TOKEN));
+    assert!(absent.hints[0].contains("--missing"));
+    assert!(desk.open(&desk.stranger()).require(&needed).unwrap_err().message.contains("not for your key"));
+}
+
+#[test]
 fn unknown_owners_are_refused_with_the_nearest() {
     let desk = Desk::new();
     let failure = desk.open(&desk.anna).generate("secret://c_e836/albo/session_key").unwrap_err();
