@@ -11,6 +11,8 @@ pub mod protocol;
 pub mod executor;
 
 #[cfg(feature = "control")]
+pub mod disk;
+#[cfg(feature = "control")]
 pub mod inventory;
 #[cfg(feature = "control")]
 pub mod templates;
@@ -19,9 +21,9 @@ pub mod playbook;
 #[cfg(feature = "control")]
 pub mod compile;
 #[cfg(feature = "control")]
-pub mod secrets;
-#[cfg(feature = "control")]
 pub mod authority;
+#[cfg(feature = "control")]
+pub mod secrets;
 #[cfg(feature = "control")]
 pub mod ssh;
 #[cfg(feature = "control")]

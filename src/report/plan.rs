@@ -228,7 +228,7 @@ impl PlanView {
                         who.user,
                         who.machine,
                         holder.verb,
-                        crate::evidence::local_time(holder.since)
+                        crate::evidence::clock::local_time(holder.since)
                     ));
                 }
                 HostState::Lost(failure) => {
