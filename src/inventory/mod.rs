@@ -1,5 +1,12 @@
 //! Types, reading with positions, checks, and the ISTAT register. Knows no host's reality.
 
+pub mod diagnostics;
+pub mod merge;
+pub mod node;
+pub mod pattern;
+pub mod schema;
+pub mod shape;
+pub mod source;
 pub mod types;
 
 use std::collections::BTreeMap;
