@@ -1,13 +1,23 @@
 //! Types, reading with positions, checks, and the ISTAT register. Knows no host's reality.
 
+mod check;
 pub mod diagnostics;
-pub mod merge;
+mod draft;
+mod layers;
+mod load;
+mod merge;
+pub mod names;
 pub mod node;
-pub mod pattern;
+mod pattern;
+pub mod register;
 pub mod schema;
 pub mod shape;
 pub mod source;
+mod syntax;
 pub mod types;
+pub mod version;
+
+pub use load::{Loaded, Trees, load};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

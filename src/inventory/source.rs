@@ -58,10 +58,10 @@ impl Sources {
     /// Reads a file: size, kind and encoding are checked before anything looks inside.
     ///
     /// # Errors
-    /// A finding with the remedy; its file has no text then.
-    pub fn read(&mut self, path: &Path) -> Result<FileId, Box<Finding>> {
+    /// The file, which has no text then, and a finding with the remedy.
+    pub fn read(&mut self, path: &Path) -> Result<FileId, (FileId, Box<Finding>)> {
         let id = self.add(path.display().to_string(), String::new());
-        let text = read_text(path, id).map_err(Box::new)?;
+        let text = read_text(path, id).map_err(|finding| (id, Box::new(finding)))?;
         self.files[id.0 as usize].text = text;
         Ok(id)
     }

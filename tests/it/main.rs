@@ -1,1 +1,3 @@
+//! Tests of the whole, one module per verb.
 
+mod validate;
