@@ -3,6 +3,7 @@
 mod check;
 pub mod diagnostics;
 mod draft;
+pub mod init;
 mod layers;
 mod load;
 mod merge;
@@ -11,7 +12,9 @@ pub mod node;
 mod pattern;
 pub mod register;
 pub mod schema;
+pub mod select;
 pub mod shape;
+pub mod show;
 pub mod source;
 mod syntax;
 pub mod types;

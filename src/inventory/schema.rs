@@ -21,13 +21,13 @@ impl File {
     /// All of them.
     pub const ALL: [File; 4] = [File::Consortium, File::Hosts, File::Application, File::Member];
 
-    /// Name of the file that `comuni schema DIR` writes.
+    /// Path of the file that `comuni schema DIR` writes, from DIR.
     pub fn schema_name(self) -> &'static str {
         match self {
-            File::Consortium => "consortium.json",
-            File::Hosts => "hosts.json",
-            File::Application => "application.json",
-            File::Member => "member.json",
+            File::Consortium => "schema/consortium.json",
+            File::Hosts => "schema/hosts.json",
+            File::Application => "schema/application.json",
+            File::Member => "schema/member.json",
         }
     }
 
@@ -52,11 +52,11 @@ impl File {
     }
 }
 
-/// Name and text of every schema file, as `comuni schema DIR` writes them.
+/// Path and text of every schema file, as `comuni schema DIR` writes them.
 ///
 /// They are those of single files: what is compulsory is told by `comuni validate`, which sees includes and defaults.
-pub fn files() -> Vec<(&'static str, String)> {
-    File::ALL.iter().map(|file| (file.schema_name(), format!("{:#}\n", file.part()))).collect()
+pub fn files() -> Vec<(String, String)> {
+    File::ALL.iter().map(|file| (file.schema_name().to_string(), format!("{:#}\n", file.part()))).collect()
 }
 
 /// Calls `change` for every schema of an object, the schema itself and all inside it.
