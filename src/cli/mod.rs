@@ -115,8 +115,8 @@ pub enum Verb {
         /// At most this many runs, the newest last
         #[arg(long, value_name = "N", default_value_t = 20)]
         last: u32,
-        /// Only runs since this day (ISO 8601)
-        #[arg(long, value_name = "DATE")]
+        /// Only runs since then: a day (2026-11-01), a moment, or how long ago (12h, 7d)
+        #[arg(long, value_name = "WHEN")]
         since: Option<String>,
         /// How to reach the control host.
         #[command(flatten)]
@@ -181,6 +181,9 @@ pub enum Secrets {
         /// A token such as secret://c_e863/albo/smtp_password
         #[arg(required_unless_present = "missing")]
         token: Option<String>,
+        /// Put a new value in the place of the one that is there
+        #[arg(long, conflicts_with = "missing")]
+        replace: bool,
         /// Make every secret that the inventory needs and that is not there yet, and the certificate authority
         #[arg(long, conflicts_with = "token")]
         missing: bool,
@@ -205,4 +208,22 @@ pub enum Allowance {
     Removals,
     /// More changes on one host than the limit.
     Changes,
+}
+
+impl Verb {
+    /// The verb's word, as it is typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verb::Init { .. } => "init",
+            Verb::Validate => "validate",
+            Verb::Show(_) => "show",
+            Verb::Schema { .. } => "schema",
+            Verb::Plan { .. } => "plan",
+            Verb::Apply { .. } => "apply",
+            Verb::Secrets(_) => "secrets",
+            Verb::History { .. } => "history",
+            Verb::Completions { .. } => "completions",
+            Verb::Man { .. } => "man",
+        }
+    }
 }

@@ -115,6 +115,17 @@ pub enum Object {
         /// Why it was lost or busy.
         message: Option<String>,
     },
+    /// What went over the connection to a host.
+    Traffic {
+        /// Host.
+        host: String,
+        /// Commands started over ssh.
+        execs: u32,
+        /// Bytes written to them.
+        sent: u64,
+        /// Bytes read from them.
+        received: u64,
+    },
     /// The end of an apply.
     Run {
         /// Exit code of the process.
@@ -229,6 +240,11 @@ impl Object {
             drifted: finding.drifted,
         }
     }
+}
+
+/// The JSON Schema of the objects.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Object).to_value()
 }
 
 /// The word for an action.

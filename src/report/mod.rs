@@ -13,7 +13,7 @@ mod table;
 
 pub use consent::{consent, prompt_secret};
 pub use out::Out;
-pub use plan::{Counts, HostPlan, HostState, PlanView};
+pub use plan::{Counts, HostPlan, HostState, PlanView, holder};
 pub use progress::{Progress, Step};
 pub use summary::{HostSummary, RunSummary};
 pub use table::table;

@@ -9,6 +9,7 @@ use crate::cli::{Format, Global};
 use crate::failure::Failure;
 
 /// The two streams of the process and how they are to be used.
+#[derive(Debug, Clone, Copy)]
 pub struct Out {
     format: Format,
     verbose: bool,

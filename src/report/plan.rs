@@ -131,6 +131,11 @@ impl PlanView {
         text
     }
 
+    /// What somebody who does not want to read it all must still see: what goes, what could not be asked, the numbers.
+    pub fn brief(&self, out: &Out) -> String {
+        self.debts() + &self.removals(out) + &self.silent_hosts(out) + &self.summary(out)
+    }
+
     /// The last line of a plan.
     pub fn summary(&self, out: &Out) -> String {
         let counts = self.counts();
@@ -220,17 +225,7 @@ impl PlanView {
         for host in &self.hosts {
             match &host.state {
                 HostState::Checked { .. } => {}
-                HostState::Busy(holder) => {
-                    let who = &holder.operator;
-                    text.push_str(&format!(
-                        "{}: busy: {}@{} holds the lock for `{}` since {}\n",
-                        host.host,
-                        who.user,
-                        who.machine,
-                        holder.verb,
-                        crate::evidence::clock::local_time(holder.since)
-                    ));
-                }
+                HostState::Busy(lock) => text.push_str(&format!("{}: busy: {}\n", host.host, holder(lock))),
                 HostState::Lost(failure) => {
                     text.push_str(&format!("{}\n", out.paint(Colour::Red, &format!("{}: {}", host.host, failure.message))));
                     for hint in &failure.hints {
@@ -241,6 +236,13 @@ impl PlanView {
         }
         if text.is_empty() { text } else { text + "\n" }
     }
+}
+
+/// Who holds a lock, from where, for what, since when.
+pub fn holder(holder: &Holder) -> String {
+    let Holder { operator, verb, since } = holder;
+    let since = crate::evidence::clock::local_time(*since);
+    format!("{}@{} holds the lock for `{verb}` since {since}", operator.user, operator.machine)
 }
 
 fn is_removal(finding: &Finding) -> bool {

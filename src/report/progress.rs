@@ -51,8 +51,8 @@ pub enum Step {
 }
 
 /// Shows the steps of a run.
-pub struct Progress<'a> {
-    out: &'a Out,
+pub struct Progress {
+    out: Out,
     started: Instant,
     screen: Option<Screen>,
     quiet: bool,
@@ -64,18 +64,25 @@ struct Screen {
     hosts: Mutex<BTreeMap<String, ProgressBar>>,
 }
 
-impl<'a> Progress<'a> {
-    /// Begins a run of `total` resources that will be fixed. `quiet` keeps plain lines for failures only.
-    pub fn new(out: &'a Out, title: &str, total: u64, quiet: bool) -> Progress<'a> {
+impl Progress {
+    /// Begins a run. `quiet` keeps plain lines for failures only.
+    pub fn new(out: Out, title: &str, quiet: bool) -> Progress {
         let screen = out.is_live().then(|| {
             let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-            let run = bars.add(ProgressBar::new(total));
+            let run = bars.add(ProgressBar::new(0));
             run.set_style(style("{elapsed_precise} {prefix} [{bar:30}] {pos}/{len}"));
             run.set_prefix(title.to_string());
             run.enable_steady_tick(Duration::from_millis(200));
             Screen { bars, run, hosts: Mutex::new(BTreeMap::new()) }
         });
         Progress { out, started: Instant::now(), screen, quiet }
+    }
+
+    /// Says how many resources will be fixed, once that is known.
+    pub fn expect(&self, total: u64) {
+        if let Some(screen) = &self.screen {
+            screen.run.set_length(total);
+        }
     }
 
     /// Takes notice of a step.
@@ -86,7 +93,7 @@ impl<'a> Progress<'a> {
         }
         let line = self.line(host, step);
         match &self.screen {
-            Some(screen) => screen.show(host, step, line.as_deref(), self.out),
+            Some(screen) => screen.show(host, step, line.as_deref(), &self.out),
             None => {
                 if let Some(line) = line {
                     self.out.remark(&line);
