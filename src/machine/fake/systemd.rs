@@ -28,7 +28,8 @@ pub(super) fn journalctl(world: &mut World, command: &Command) -> Output {
 }
 
 fn definition(world: &World, name: &str) -> Option<Vec<u8>> {
-    let template = name.split_once('@').zip(name.rsplit_once('.')).map(|((head, _), (_, end))| format!("{head}@.{end}"));
+    let template =
+        name.split_once('@').zip(name.rsplit_once('.')).map(|((head, _), (_, end))| format!("{head}@.{end}"));
     [Some(name.to_string()), template].into_iter().flatten().find_map(|file| {
         ["/etc/systemd/system", "/lib/systemd/system"].iter().find_map(|folder| {
             let path = format!("{folder}/{file}");

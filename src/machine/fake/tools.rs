@@ -20,31 +20,29 @@ pub(super) fn openssl(world: &mut World, command: &Command) -> Output {
             said(0, format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", world.drawn), "")
         }
         Some("req") => {
-            let key = String::from_utf8_lossy(&command.stdin).into_owned();
-            if !key.contains("PRIVATE KEY") {
-                return said(1, "", "Could not read private key");
+            let path = option(&command.argv, "-key").unwrap_or_default();
+            if !world.text(path).starts_with("-----BEGIN PRIVATE KEY-----") {
+                return said(1, "", format!("Could not read private key from {path}"));
             }
-            let subject = option(&command.argv, "-subj").unwrap_or_default();
-            said(0, format!("-----BEGIN CERTIFICATE REQUEST-----\n{subject}\n-----END CERTIFICATE REQUEST-----\n"), "")
+            let names = String::from_utf8_lossy(&command.stdin).replace("-----", "");
+            said(0, format!("-----BEGIN CERTIFICATE REQUEST-----\n{names}-----END CERTIFICATE REQUEST-----\n"), "")
         }
         _ => said(1, "", "Invalid command"),
     }
 }
 
 pub(super) fn tar(world: &mut World, command: &Command) -> Output {
-    let verb = command.argv.get(1).map(String::as_str).unwrap_or_default();
-    let content = match option(&command.argv, "--file") {
-        Some(archive) => world.text(archive),
-        None => String::from_utf8_lossy(&command.stdin).into_owned(),
-    };
+    let listing = command.argv.iter().any(|word| word == "-tvzf");
+    let archive = option(&command.argv, if listing { "-tvzf" } else { "-xzf" }).unwrap_or_default();
+    let content = world.text(archive);
     if !content.starts_with(['d', '-']) {
         return said(2, "", "gzip: stdin: not in gzip format\ntar: Child returned status 1");
     }
-    if verb == "--list" {
-        let listing: Vec<&str> = content.lines().filter_map(|line| line.split('\t').next()).collect();
-        return said(0, listing.join("\n") + "\n", "");
+    if listing {
+        let entries: Vec<&str> = content.lines().filter_map(|line| line.split('\t').next()).collect();
+        return said(0, entries.join("\n") + "\n", "");
     }
-    let Some(folder) = option(&command.argv, "--directory") else {
+    let Some(folder) = option(&command.argv, "-C") else {
         return said(2, "", "tar: no directory");
     };
     let folder = Path::new(folder).to_path_buf();
@@ -57,7 +55,8 @@ pub(super) fn tar(world: &mut World, command: &Command) -> Output {
         if inner.as_os_str().is_empty() {
             continue;
         }
-        let node = if entry.starts_with('d') { Node::directory(&ownership) } else { Node::file(text.as_bytes(), &ownership) };
+        let node =
+            if entry.starts_with('d') { Node::directory(&ownership) } else { Node::file(text.as_bytes(), &ownership) };
         world.put(folder.join(inner), node);
     }
     said(0, "", "")

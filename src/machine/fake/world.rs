@@ -145,6 +145,11 @@ impl World {
         }
     }
 
+    /// Every path, in order.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.nodes.keys().map(PathBuf::as_path)
+    }
+
     pub(super) fn names_in(&self, path: &Path) -> Vec<String> {
         let inside = self.nodes.keys().filter(|place| place.parent() == Some(path));
         inside.filter_map(|place| Some(place.file_name()?.to_str()?.to_string())).collect()

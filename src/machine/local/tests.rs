@@ -160,7 +160,8 @@ fn a_program_that_is_not_there_is_told_by_status_127() {
 #[test]
 fn a_deadline_ends_the_process_and_its_children() {
     let begun = Instant::now();
-    let command = Command::new(["sh", "-c", "echo waiting >&2; sleep 61.25 & sleep 61.25"]).within(Duration::from_secs(1));
+    let command =
+        Command::new(["sh", "-c", "echo waiting >&2; sleep 61.25 & sleep 61.25"]).within(Duration::from_secs(1));
     let failure = Local::new().run(&command).unwrap_err();
     assert!(failure.message.contains("did not end within 1 s") && failure.message.contains("waiting"), "{failure}");
     assert!(begun.elapsed() < Duration::from_secs(10));
