@@ -1,0 +1,1 @@
+//! Given this host, that resource: expected this.
