@@ -1,0 +1,136 @@
+//! The second half of the one loop: brings one stage of a catalog to what it says.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::check::Found;
+use super::groups::{self, Groups};
+use super::owed;
+use super::removal;
+use super::session::{Session, words};
+use crate::catalog::{Entry, Stage};
+use crate::failure::Result;
+use crate::protocol::{FromHost, Outcome};
+use crate::resources::{Action, Notification, Resource, Service};
+
+/// Applies one stage and says that it is over.
+///
+/// An owner's first failure leaves out the rest of that owner on this host; a failure of the host itself leaves out
+/// everything after it. What was done is remembered even when the conversation breaks off.
+///
+/// # Errors
+/// When the other side is gone or our own folder cannot be written. Failed resources are told, not returned.
+pub fn stage(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<()> {
+    let done = converge(session, stage, without);
+    let saved = session.save();
+    done.and(saved)?;
+    session.wire.send(FromHost::StageDone { stage })
+}
+
+fn converge(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<()> {
+    session.refused.clear();
+    lock_tenants(session, stage, without)?;
+    removal::remove(session, stage, without)?;
+    let mut groups = Groups::default();
+    let request = session.request;
+    for entry in request.catalog.entries.iter().filter(|entry| entry.stage == stage) {
+        session.wire.check()?;
+        if let Resource::Service(service) = &entry.resource {
+            groups::settle_before(session, &mut groups, service, without)?;
+            tell_before(session, service, without)?;
+        }
+        if session.is_left_out(&entry.owner, without) {
+            session.skip(&entry.id, &entry.owner)?;
+            continue;
+        }
+        match session.compare(entry) {
+            Found::Correct => session.correct(entry)?,
+            Found::Not(Outcome::Differs { action, .. }) => match &entry.resource {
+                Resource::File(file) if file.validate.is_some() || file.confirm.is_some() => {
+                    groups.defer(entry, file, action);
+                }
+                _ => fix(session, entry, action)?,
+            },
+            Found::Not(outcome) => session.fail(&entry.id, &entry.owner, &words(&outcome))?,
+        }
+    }
+    groups::settle_all(session, &mut groups, without)?;
+    let pending_owners = owners_with_more_to_do(session);
+    for unpaid in owed::pay(session, |_| true)? {
+        for owner in &unpaid.owners {
+            // The cause of an old debt may be mended by a later stage; only then is it worth failing for.
+            if !(unpaid.inherited && pending_owners.contains(owner)) {
+                session.fail(&unpaid.notification.to_string(), owner, &unpaid.message)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn owners_with_more_to_do(session: &Session) -> BTreeSet<String> {
+    let entries = session.request.catalog.entries.iter().filter(|entry| session.pending.contains(&entry.id));
+    entries.map(|entry| entry.owner.clone()).filter(|owner| !session.failed.contains(owner)).collect()
+}
+
+/// Takes the locks of the tenants that this stage changes. A tenant whose lock somebody holds fails.
+fn lock_tenants(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<()> {
+    let request = session.request;
+    let entries = request.catalog.entries.iter().filter(|entry| entry.stage == stage);
+    let wanted = entries.map(|entry| (&entry.id, &entry.owner, &entry.tenant));
+    let removals = session.manifest.removals(request).into_iter().filter(|record| record.stage == stage);
+    let unwanted = removals.map(|record| (&record.id, &record.owner, &record.tenant));
+    let touched: Vec<(String, String, String)> = wanted
+        .chain(unwanted)
+        .filter(|(id, _, _)| session.pending.contains(*id))
+        .filter_map(|(id, owner, tenant)| Some((id.clone(), owner.clone(), tenant.clone()?)))
+        .collect();
+    for (id, owner, tenant) in touched {
+        if session.is_left_out(&owner, without) {
+            continue;
+        }
+        if let Err(message) = session.lock_tenant(&tenant)? {
+            session.fail(&id, &owner, &message)?;
+        }
+    }
+    Ok(())
+}
+
+/// Before a unit is looked at, what it was to be told is told, if it runs. If not, its start will do.
+fn tell_before(session: &mut Session, service: &Service, without: &BTreeSet<String>) -> Result<()> {
+    let concerns = |notification: &Notification| owed::unit_of(notification).is_none_or(|unit| unit == service.unit);
+    if session.failed.contains(crate::catalog::HOST_OWNER) {
+        return Ok(());
+    }
+    for unpaid in owed::pay(session, concerns)? {
+        if unpaid.inherited {
+            // The cause of an old debt may be mended further on: the end of the stage tries again.
+            session.refused.remove(&unpaid.notification);
+            continue;
+        }
+        for owner in unpaid.owners.iter().filter(|owner| !without.contains(*owner)) {
+            session.fail(&unpaid.notification.to_string(), owner, &unpaid.message)?;
+        }
+    }
+    Ok(())
+}
+
+fn fix(session: &mut Session, entry: &Entry, action: Action) -> Result<()> {
+    let begin = Instant::now();
+    session.started(&entry.id)?;
+    if let Some(notification) = entry.resource.kind().notification() {
+        session.owed.owe(session.machine, notification, &entry.owner)?;
+    }
+    let starts = match &entry.resource {
+        Resource::Service(service) if service.running => !owed::is_active(session.machine, &service.unit)?,
+        _ => false,
+    };
+    match session.fix_and_check(entry) {
+        Ok(()) => {
+            if let (true, Resource::Service(service)) = (starts, &entry.resource) {
+                owed::settle_started(session, &service.unit)?;
+            }
+            session.fixed(entry, action, begin)
+        }
+        Err(failure) => session.fail(&entry.id, &entry.owner, &failure.message),
+    }
+}

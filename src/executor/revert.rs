@@ -1,0 +1,203 @@
+//! A change that can lock us out is put back by the host itself unless a new connection confirms it.
+//!
+//! A pending change is a folder `revert/TOKEN`. Whoever renames it first decides: `comuni-host confirm TOKEN` to
+//! `TOKEN.confirmed`, the timer's `comuni-host revert TOKEN` to `TOKEN.reverting`, and when all is put back to
+//! `TOKEN.reverted`. A pending folder that an apply finds at its start was never confirmed (its run was killed, or the
+//! host booted and lost the timer): it is put back first.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::before::Before;
+use super::key;
+use super::owed;
+use super::session::Session;
+use super::store::{self, Settings};
+use crate::failure::{Failure, Result};
+use crate::machine::{Command, Machine};
+use crate::protocol::FromHost;
+use crate::resources::Notification;
+
+/// How much longer than the timer is waited before we put back ourselves.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// All that is needed to put a change back.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    files: Vec<Before>,
+    daemons: Vec<Daemon>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Daemon {
+    notification: Notification,
+    was_running: bool,
+}
+
+/// A change that will be put back unless it is confirmed.
+pub struct Guard {
+    token: String,
+}
+
+/// Keeps what is at `paths` and starts the timer, before anything is changed.
+///
+/// # Errors
+/// When the files cannot be kept or the timer cannot be started: then nothing may be changed.
+pub fn arm(session: &mut Session, paths: &[&str], told: &[Notification]) -> Result<Guard> {
+    let token = key::hex(&key::random_bytes::<16>()?);
+    let files = paths.iter().map(|path| Before::of(session.machine, path)).collect::<Result<Vec<_>>>()?;
+    let mut daemons = Vec::new();
+    for notification in told {
+        let unit = owed::unit_of(notification);
+        let was_running = unit.map(|unit| owed::is_active(session.machine, &unit)).transpose()?.unwrap_or(true);
+        daemons.push(Daemon { notification: notification.clone(), was_running });
+    }
+    let folder = session.settings.reverts().join(&token);
+    store::save(session.machine, &folder.join("kept.json"), &Kept { files, daemons })?;
+    let seconds = session.settings.confirm_within.as_secs();
+    let command = Command::new([
+        "systemd-run".to_string(),
+        format!("--unit={}", unit(&token)),
+        format!("--on-active={seconds}s"),
+        "--timer-property=AccuracySec=1s".to_string(),
+        session.settings.executable.display().to_string(),
+        "revert".to_string(),
+        token.clone(),
+    ]);
+    let started = session.machine.run(&command).and_then(|output| output.succeeded(&command));
+    if let Err(failure) = started {
+        session.machine.remove_tree(&folder)?;
+        return Err(failure.context("nothing was changed, because the timer that would put it back cannot be started"));
+    }
+    Ok(Guard { token })
+}
+
+impl Guard {
+    /// Asks control for a new connection and waits until it confirms, or the change is put back.
+    ///
+    /// # Errors
+    /// Outer: the machine cannot be asked. Inner: the change was put back.
+    pub fn wait(self, session: &mut Session, id: &str) -> Result<Result<()>> {
+        let patience = session.settings.confirm_within;
+        let seconds = u32::try_from(patience.as_secs()).unwrap_or(u32::MAX);
+        // When control is gone nobody will confirm, and the timer does its work: that is waited for all the same,
+        // so that the next apply finds the host at rest.
+        let asked = session.wire.send(FromHost::Confirm { id: id.to_string(), token: self.token.clone(), seconds });
+        let begin = Instant::now();
+        let folder = session.settings.reverts();
+        let place = |suffix: &str| folder.join(format!("{}{suffix}", self.token));
+        loop {
+            if session.machine.stat(&place(".confirmed"))?.is_some() {
+                session.machine.remove_tree(&place(".confirmed"))?;
+                return asked.map(Ok);
+            }
+            if session.machine.stat(&place(".reverted"))?.is_some() {
+                session.machine.remove_tree(&place(".reverted"))?;
+                return Ok(Err(put_back()));
+            }
+            if begin.elapsed() > patience + GRACE.min(patience) {
+                self.give_up(session)?;
+                return Ok(Err(put_back()));
+            }
+            std::thread::sleep(Duration::from_millis(100).min(patience / 10));
+        }
+    }
+
+    /// Puts the change back at once and stops the timer.
+    ///
+    /// # Errors
+    /// When something cannot be put back.
+    pub fn give_up(self, session: &mut Session) -> Result<()> {
+        stop_timer(session.machine, &self.token)?;
+        revert(session.machine, session.settings, &self.token)?;
+        session.machine.remove_tree(&session.settings.reverts().join(format!("{}.reverted", self.token)))
+    }
+}
+
+fn put_back() -> Failure {
+    Failure::operation("put back: no new connection could be made")
+}
+
+fn unit(token: &str) -> String {
+    format!("comuni-revert-{token}")
+}
+
+fn stop_timer(machine: &mut dyn Machine, token: &str) -> Result<()> {
+    // It may have run already: its failure to stop says nothing.
+    machine.run(&Command::new(["systemctl", "stop", &format!("{}.timer", unit(token))])).map(|_| ())
+}
+
+/// `comuni-host confirm TOKEN`, by a new connection: the change stays.
+///
+/// # Errors
+/// When there is no such change, or it was put back already.
+pub fn confirm(machine: &mut dyn Machine, settings: &Settings, token: &str) -> Result<()> {
+    let pending = pending(settings, token)?;
+    if machine.stat(&pending)?.is_none() {
+        return Err(Failure::operation(format!("nothing waits for the confirmation {token}: it was put back")));
+    }
+    machine.rename(&pending, &with_suffix(&pending, ".confirmed"))?;
+    stop_timer(machine, token)
+}
+
+/// `comuni-host revert TOKEN`, by the timer: the change is put back, unless it was confirmed.
+///
+/// # Errors
+/// When something cannot be put back; a second try continues.
+pub fn revert(machine: &mut dyn Machine, settings: &Settings, token: &str) -> Result<()> {
+    let pending = pending(settings, token)?;
+    let reverting = with_suffix(&pending, ".reverting");
+    if machine.stat(&pending)?.is_some() {
+        machine.rename(&pending, &reverting)?;
+    }
+    let Some(kept) = store::load::<Kept>(machine, &reverting.join("kept.json"))? else { return Ok(()) };
+    for file in kept.files.iter().rev() {
+        file.put_back(machine)?;
+    }
+    for daemon in &kept.daemons {
+        match owed::unit_of(&daemon.notification) {
+            Some(unit) if !daemon.was_running => {
+                let command = Command::new(["systemctl", "stop", &unit]);
+                machine.run(&command)?.succeeded(&command)?;
+            }
+            _ => owed::tell(machine, &daemon.notification)?,
+        }
+    }
+    machine.rename(&reverting, &with_suffix(&pending, ".reverted"))
+}
+
+/// Puts back what an earlier run left unconfirmed, and gives the tokens.
+///
+/// # Errors
+/// When something cannot be put back.
+pub fn sweep(machine: &mut dyn Machine, settings: &Settings) -> Result<Vec<String>> {
+    let mut put_back = Vec::new();
+    for name in machine.list(&settings.reverts())? {
+        let (token, state) = name.split_once('.').unwrap_or((&name, ""));
+        if matches!(state, "" | "reverting") && is_token(token) {
+            stop_timer(machine, token)?;
+            revert(machine, settings, token)?;
+            put_back.push(token.to_string());
+        }
+        machine.remove_tree(&settings.reverts().join(format!("{token}.reverted")))?;
+        machine.remove_tree(&settings.reverts().join(format!("{token}.confirmed")))?;
+    }
+    Ok(put_back)
+}
+
+fn pending(settings: &Settings, token: &str) -> Result<PathBuf> {
+    if is_token(token) {
+        return Ok(settings.reverts().join(token));
+    }
+    Err(Failure::usage(format!("{token:?} is no token: 32 digits of lower-case hex")))
+}
+
+fn is_token(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}{suffix}", path.display()))
+}

@@ -1,0 +1,232 @@
+//! One conversation with control, from the first hello to the end marker.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::journal::Journal;
+use super::lock::{self, Lock, Taken};
+use super::manifest::Manifest;
+use super::owed::Owed;
+use super::session::Session;
+use super::store::{self, Settings};
+use super::wire::Wire;
+use super::{archives, check, converge, evidence, key, revert};
+use crate::catalog::{Area, Catalog, HOST_OWNER, Stage};
+use crate::failure::{Failure, Kind, Result};
+use crate::machine::Machine;
+use crate::protocol::{FromHost, Holder, Mode, Outcome, Request, ToHost, VERSION};
+use crate::resources::Action;
+
+/// Holds one conversation over `input` and `output`. All that was done is remembered, however it ends.
+///
+/// # Errors
+/// When the conversation did not come to its end marker: the other side went away or was silent for too long,
+/// somebody holds the lock, or the request cannot be done. Failed resources are told, and are no error here.
+pub fn serve(
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+    machine: &mut dyn Machine,
+    settings: Settings,
+) -> Result<()> {
+    let wire = Wire::open(input, output, settings.silence);
+    let fingerprint = evidence::fingerprint(machine, settings.auth_info.as_deref());
+    let boot_id = machine.read(Path::new("/proc/sys/kernel/random/boot_id"))?.unwrap_or_default();
+    wire.send(FromHost::Hello {
+        protocol: VERSION,
+        version: env!("CARGO_PKG_VERSION").to_string(),
+        boot_id: String::from_utf8_lossy(&boot_id).trim().to_string(),
+        fingerprint: fingerprint.clone(),
+    })?;
+    let host = Host { wire: &wire, settings: &settings, fingerprint };
+    match host.converse(machine) {
+        // Every lock is free by now: who was told the end can begin anew.
+        Ok(()) => wire.end(),
+        Err(failure) => {
+            if failure.kind != Kind::Busy {
+                // If nobody hears it, the exit code still says it.
+                let _ = wire.send(FromHost::Refused { message: failure.message.clone() });
+            }
+            let _ = wire.flush();
+            Err(failure)
+        }
+    }
+}
+
+struct Host<'a> {
+    wire: &'a Wire,
+    settings: &'a Settings,
+    fingerprint: Option<String>,
+}
+
+impl Host<'_> {
+    /// Until control asks for a catalog only evidence can be written and read.
+    fn converse(&self, machine: &mut dyn Machine) -> Result<()> {
+        loop {
+            match self.wire.receive()? {
+                ToHost::Request(request) => return self.work_on(machine, *request),
+                ToHost::End => return Ok(()),
+                other => self.always(machine, other)?,
+            }
+        }
+    }
+
+    /// Messages that need no catalog.
+    fn always(&self, machine: &mut dyn Machine, message: ToHost) -> Result<()> {
+        let answer = match message {
+            ToHost::Alive => return Ok(()),
+            ToHost::Append { records } => {
+                evidence::append(machine, self.settings, self.fingerprint.as_deref(), records)?
+            }
+            ToHost::ReadEvidence { newest } => evidence::read(machine, self.settings, newest)?,
+            ToHost::Request(_) => return Err(unexpected("a second request")),
+            ToHost::Archive { .. } => return Err(unexpected("an archive")),
+            ToHost::Stage { .. } => return Err(unexpected("a stage")),
+            ToHost::Record { .. } => return Err(unexpected("a revision")),
+            ToHost::Signed(_) => return Err(unexpected("a certificate")),
+            ToHost::End => return Err(unexpected("an end")),
+        };
+        self.wire.send(answer)
+    }
+
+    fn work_on(&self, machine: &mut dyn Machine, request: Request) -> Result<()> {
+        in_order(&request.catalog)?;
+        let mut operator = request.operator.clone();
+        operator.fingerprint = self.fingerprint.clone();
+        let holder = Holder { operator, verb: request.verb.clone(), since: machine.now() };
+        let applies = request.mode == Mode::Apply;
+        let _lock = if applies { Some(self.take_lock(&holder)?) } else { None };
+        let mut journal = Journal::new(self.settings.journal(), &holder);
+        let host_key = if applies {
+            for token in revert::sweep(machine, self.settings)? {
+                journal.write(machine, "reverted", json!({ "token": token, "why": "it was never confirmed" }))?;
+            }
+            key::load_or_make(machine, &self.settings.host_key())?
+        } else {
+            key::load(machine, &self.settings.host_key())?
+        };
+        let manifest: Manifest = store::load(machine, &self.settings.manifest())?.unwrap_or_default();
+        let owed = Owed::load(machine, self.settings.owed())?;
+        let mut session = Session {
+            machine,
+            wire: self.wire,
+            settings: self.settings,
+            request: &request,
+            holder,
+            host_key,
+            manifest,
+            owed,
+            journal,
+            pending: BTreeSet::new(),
+            failed: BTreeSet::new(),
+            tenants: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            unsaved: false,
+        };
+        tell_findings(&mut session, applies)?;
+        loop {
+            match self.wire.receive()? {
+                ToHost::End => return Ok(()),
+                ToHost::Stage { stage, without } if applies => converge::stage(&mut session, stage, &without)?,
+                ToHost::Record { revision } if applies => record(&mut session, revision)?,
+                ToHost::Archive { sha256, offset, data, last } if applies => {
+                    let folder = self.settings.archives();
+                    let answer = archives::store_piece(session.machine, &folder, sha256, offset, &data, last)?;
+                    answer.map_or(Ok(()), |answer| self.wire.send(answer))?;
+                }
+                other => self.always(session.machine, other)?,
+            }
+        }
+    }
+
+    fn take_lock(&self, holder: &Holder) -> Result<Lock> {
+        match lock::take(&self.settings.lock(), holder)? {
+            Taken::Held(lock) => Ok(lock),
+            Taken::Busy(other) => {
+                let failure = Failure::new(Kind::Busy, format!("this host is busy: {}", lock::words(&other)));
+                self.wire.send(FromHost::Busy(other))?;
+                Err(failure)
+            }
+        }
+    }
+}
+
+fn unexpected(what: &str) -> Failure {
+    Failure::operation(format!("control sent {what} where none was expected"))
+}
+
+/// The order of a catalog and its ids are what all else stands on.
+fn in_order(catalog: &Catalog) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    let mut before = Stage::Host;
+    for entry in &catalog.entries {
+        if entry.stage < before {
+            return Err(Failure::operation(format!("the catalog is out of order: {} comes too late", entry.id)));
+        }
+        if entry.id != entry.resource.id() {
+            return Err(Failure::operation(format!("the catalog calls {} {}", entry.resource.id(), entry.id)));
+        }
+        if !seen.insert(&entry.id) {
+            return Err(Failure::operation(format!("the catalog has {} twice", entry.id)));
+        }
+        if entry.tenant.as_ref().is_some_and(|tenant| tenant.contains('/')) {
+            return Err(Failure::operation(format!("{} has a tenant with a slash", entry.id)));
+        }
+        before = entry.stage;
+    }
+    Ok(())
+}
+
+fn tell_findings(session: &mut Session, applies: bool) -> Result<()> {
+    session.wire.send(FromHost::Hold {
+        revision: session.manifest.revision.clone(),
+        unknown_members: session.manifest.unknown_members(&session.request.members),
+        debts: session.owed.debts().to_vec(),
+        baseline: session.manifest.baseline,
+    })?;
+    let wire = session.wire;
+    let mut pending = BTreeSet::new();
+    let mut kept = Vec::new();
+    let tell = |finding: crate::protocol::Finding| {
+        match finding.outcome {
+            Outcome::Foreign => {}
+            Outcome::Differs { action: Action::Keep, .. } => kept.push(finding.id.clone()),
+            _ => {
+                pending.insert(finding.id.clone());
+            }
+        }
+        wire.send(FromHost::Finding(finding))
+    };
+    let correct = check::compare_all(session.machine, &session.context(), &session.manifest, session.request, tell)?;
+    session.pending = pending;
+    let folder = session.settings.archives();
+    let archives = archives::missing(session.machine, &folder, &session.request.catalog, &session.pending)?;
+    let count = u32::try_from(correct.len()).unwrap_or(u32::MAX);
+    if applies {
+        // What is correct already becomes ours now: a run that has nothing to fix sends no stage.
+        for entry in correct {
+            session.correct(entry)?;
+        }
+        for id in kept {
+            session.unsaved |= session.manifest.keep(&id);
+        }
+        session.save()?;
+    }
+    session.wire.send(FromHost::Checked { correct: count, archives })
+}
+
+/// Records what was applied. The baseline stands when the area `host` was in it whole, and nothing of it is left.
+fn record(session: &mut Session, revision: String) -> Result<()> {
+    let request = session.request;
+    let whole = (request.areas.is_empty() || request.areas.contains(&Area::Host))
+        && (request.owners.is_empty() || request.owners.contains(HOST_OWNER));
+    let mut host = request.catalog.entries.iter().filter(|entry| entry.area == Area::Host).peekable();
+    let done = whole && host.peek().is_some() && host.all(|entry| !session.pending.contains(&entry.id));
+    session.unsaved |= session.manifest.revision.as_ref() != Some(&revision) || (done && !session.manifest.baseline);
+    session.manifest.revision = Some(revision);
+    session.manifest.baseline |= done;
+    session.save()?;
+    session.wire.send(FromHost::Recorded)
+}

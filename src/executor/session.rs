@@ -1,0 +1,167 @@
+//! What one conversation about one catalog needs to remember.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::check::{Found, compare};
+use super::journal::Journal;
+use super::lock::{self, Lock, Taken};
+use super::manifest::Manifest;
+use super::owed::Owed;
+use super::store::{self, Settings};
+use super::wire::{Wire, WiredAuthority};
+use crate::catalog::{Entry, HOST_OWNER};
+use crate::failure::{Failure, Result};
+use crate::machine::Machine;
+use crate::protocol::{FromHost, Holder, Outcome, Request};
+use crate::resources::{Action, Change, Context, Means, Notification, Resource};
+
+/// One conversation about one catalog.
+pub struct Session<'a> {
+    pub(super) machine: &'a mut dyn Machine,
+    pub(super) wire: &'a Wire,
+    pub(super) settings: &'a Settings,
+    pub(super) request: &'a Request,
+    pub(super) holder: Holder,
+    pub(super) host_key: Vec<u8>,
+    pub(super) manifest: Manifest,
+    pub(super) owed: Owed,
+    pub(super) journal: Journal,
+    /// Ids that were not correct when the catalog was compared, and are not yet.
+    pub(super) pending: BTreeSet<String>,
+    /// Owners that failed on this host.
+    pub(super) failed: BTreeSet<String>,
+    pub(super) tenants: BTreeMap<String, Lock>,
+    /// Notifications that failed in this stage: they are not tried twice.
+    pub(super) refused: BTreeSet<Notification>,
+    /// The manifest differs from its file.
+    pub(super) unsaved: bool,
+}
+
+impl<'a> Session<'a> {
+    /// What a check may know.
+    pub(super) fn context(&self) -> Context<'_> {
+        Context { secrets: &self.request.secrets, host_key: &self.host_key }
+    }
+
+    /// Compares one entry as it is now, with nothing left to wait for.
+    pub(super) fn compare(&self, entry: &Entry) -> Found {
+        compare(self.machine, &self.context(), &self.manifest, entry, &[])
+    }
+
+    /// Fixes a resource without checking it again.
+    pub(super) fn fix(&mut self, resource: &Resource) -> Result<()> {
+        let mut authority = WiredAuthority(self.wire);
+        let context = Context { secrets: &self.request.secrets, host_key: &self.host_key };
+        resource.kind().fix(self.machine, &mut Means { context, authority: &mut authority })
+    }
+
+    /// Fixes an entry and checks it again: fixed means correct now.
+    pub(super) fn fix_and_check(&mut self, entry: &Entry) -> Result<()> {
+        self.fix(&entry.resource)?;
+        match self.compare(entry) {
+            Found::Correct => Ok(()),
+            Found::Not(Outcome::Differs { changes, .. }) => {
+                let what: Vec<_> = changes.iter().map(describe).collect();
+                Err(still_wrong(entry, &what.join(", ")))
+            }
+            Found::Not(outcome) => Err(still_wrong(entry, &words(&outcome))),
+        }
+    }
+
+    /// The owner is left out here: it failed, or the host itself did.
+    pub(super) fn is_left_out(&self, owner: &str, without: &BTreeSet<String>) -> bool {
+        self.failed.contains(HOST_OWNER) || self.failed.contains(owner) || without.contains(owner)
+    }
+
+    pub(super) fn started(&mut self, id: &str) -> Result<()> {
+        self.wire.send(FromHost::Started { id: id.to_string() })?;
+        self.journal.write(self.machine, "started", json!({ "id": id }))
+    }
+
+    /// An entry is as it must be: remember that it is ours.
+    pub(super) fn correct(&mut self, entry: &Entry) -> Result<()> {
+        self.pending.remove(&entry.id);
+        let news =
+            self.manifest.note(self.machine, &self.host_key, &self.request.catalog, entry, &self.request.secrets)?;
+        self.unsaved |= news;
+        Ok(())
+    }
+
+    pub(super) fn fixed(&mut self, entry: &Entry, action: Action, begin: Instant) -> Result<()> {
+        self.correct(entry)?;
+        self.finished(&entry.id, &entry.owner, action, begin)
+    }
+
+    pub(super) fn finished(&mut self, id: &str, owner: &str, action: Action, begin: Instant) -> Result<()> {
+        let milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.journal.write(self.machine, "finished", json!({ "id": id, "milliseconds": milliseconds }))?;
+        self.wire.send(FromHost::Fixed { id: id.to_string(), owner: owner.to_string(), action, milliseconds })
+    }
+
+    /// A resource or notification failed: the rest of its owner on this host is left out.
+    pub(super) fn fail(&mut self, id: &str, owner: &str, message: &str) -> Result<()> {
+        self.failed.insert(owner.to_string());
+        self.journal.write(self.machine, "failed", json!({ "id": id, "owner": owner, "message": message }))?;
+        let (id, owner, message) = (id.to_string(), owner.to_string(), message.to_string());
+        self.wire.send(FromHost::Failed { id, owner, message })
+    }
+
+    /// Says that something pending is left out; what was correct anyway is not worth a word.
+    pub(super) fn skip(&mut self, id: &str, owner: &str) -> Result<()> {
+        if !self.pending.contains(id) {
+            return Ok(());
+        }
+        self.wire.send(FromHost::Skipped { id: id.to_string(), owner: owner.to_string() })
+    }
+
+    /// Takes the lock of a tenant for the rest of the conversation; says who has it otherwise.
+    pub(super) fn lock_tenant(&mut self, tenant: &str) -> Result<std::result::Result<(), String>> {
+        if self.tenants.contains_key(tenant) {
+            return Ok(Ok(()));
+        }
+        match lock::take(&self.settings.tenant_lock(tenant), &self.holder)? {
+            Taken::Held(lock) => {
+                self.tenants.insert(tenant.to_string(), lock);
+                Ok(Ok(()))
+            }
+            Taken::Busy(holder) => Ok(Err(format!("{tenant} is busy: {}", lock::words(&holder)))),
+        }
+    }
+
+    /// Writes the manifest, if it changed.
+    pub(super) fn save(&mut self) -> Result<()> {
+        if self.unsaved {
+            store::save(self.machine, &self.settings.manifest(), &self.manifest)?;
+            self.unsaved = false;
+        }
+        Ok(())
+    }
+}
+
+fn still_wrong(entry: &Entry, what: &str) -> Failure {
+    Failure::operation(format!("{} was changed but is still not as it should be: {what}", entry.id))
+}
+
+fn describe(change: &Change) -> String {
+    match (&change.before, &change.after) {
+        // Whole texts say nothing in one line, and secrets may not be shown.
+        (Some(before), Some(after)) if !change.secret && before.len() + after.len() < 200 => {
+            format!("{} is {before:?}, not {after:?}", change.field)
+        }
+        _ => format!("{} differs", change.field),
+    }
+}
+
+/// An outcome that is neither correct nor a difference, for a message.
+pub(super) fn words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed { message } => message.clone(),
+        Outcome::NotChecked { why } => format!("a secret was not given: {why}"),
+        Outcome::KnownAfter { needs } => format!("it waits for {needs}"),
+        Outcome::Foreign => "it is not ours".to_string(),
+        Outcome::Differs { .. } => "it differs".to_string(),
+    }
+}
