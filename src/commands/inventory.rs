@@ -24,7 +24,7 @@ pub(super) fn read(global: &Global, out: &Out) -> Result<Loaded> {
         }
         Err(diagnostics) => {
             objects(&diagnostics, out);
-            Err(Failure::from(diagnostics))
+            Err(Failure::from(*diagnostics))
         }
     }
 }
