@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use comuni::failure::Failure;
 use comuni::inventory::{self, Loaded};
 
 fn load(path: &str) -> Loaded {
@@ -42,4 +43,37 @@ fn the_lab_says_only_what_differs() {
         lab.applications["albo"].releases["1.0.0"].source.ends_with("/inventories/varese/releases/albo-1.0.0.tar.gz")
     );
     assert_eq!(fs::read_dir("inventories/lab").unwrap().count(), 3);
+}
+
+/// What a person sees: the exit code, the message, the hints; or that all is well, with the warnings.
+fn outcome(folder: &Path) -> String {
+    match inventory::load(folder) {
+        Ok(loaded) => format!("valid\n\n{}\n", loaded.warnings.render()),
+        Err(diagnostics) => {
+            let failure = Failure::from(*diagnostics);
+            let hints: String = failure.hints.iter().map(|hint| format!("hint: {hint}\n")).collect();
+            format!("exit {}\n{}\n{hints}", failure.kind.exit_code(), failure.message)
+        }
+    }
+}
+
+/// Every folder of `tests/golden/inventory` is one case; `UPDATE_GOLDEN=1` writes what is said now.
+#[test]
+fn bad_input_is_told_with_place_and_remedy() {
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir("tests/golden/inventory").unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() > 40);
+    let mut different = Vec::new();
+    for case in cases {
+        let actual = outcome(&case.join("in"));
+        let expected = case.join("expected.txt");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&expected, &actual).unwrap();
+        }
+        if fs::read_to_string(&expected).unwrap_or_default() != actual {
+            different.push(format!("{}:\n{actual}", case.display()));
+        }
+    }
+    assert!(different.is_empty(), "UPDATE_GOLDEN=1 takes these over:\n{}", different.join("\n"));
 }

@@ -160,7 +160,7 @@ impl Here<'_> {
             return;
         }
         let permitted = &consortium.authority.permitted;
-        if !permitted.iter().any(|domain| names::is_below(&name, domain)) {
+        if !permitted.is_empty() && !permitted.iter().any(|domain| names::is_below(&name, domain)) {
             findings.push(
                 Finding::error(
                     span,
@@ -191,7 +191,8 @@ impl Here<'_> {
     fn port(&self, shared: &mut Shared, findings: &mut Vec<Finding>) {
         let listens = self.known().map(|application| application.runtime.listen);
         let Some(port) = self.tenant.port else {
-            if listens == Some(Listen::Port) {
+            let said = self.doc.tree.at(&["applications", self.name, "port"]).is_some();
+            if listens == Some(Listen::Port) && !said {
                 findings.push(
                     Finding::error(
                         self.key(),
@@ -230,7 +231,7 @@ impl Here<'_> {
 
 fn placement(draft: &Draft, doc: &Doc<Member>, member: &Member, findings: &mut Vec<Finding>) {
     let Some(placement) = &member.placement else {
-        if !member.applications.is_empty() {
+        if !member.applications.is_empty() && doc.tree.entry("placement").is_none() {
             findings
                 .push(Finding::error(doc.tree.key_place(&["applications"]), "applications without a placement").help(
                     "`comuni onboard` chooses hosts; by hand: `placement: { application: app1, database: db1 }`",
