@@ -73,10 +73,10 @@ fn doc<T: DeserializeOwned>(
 ) -> Doc<T> {
     let before = findings.len();
     if complete {
-        shape::missing(&tree, &kind.whole(), tree.span, findings);
+        shape::missing(&tree, kind.whole(), tree.span, findings);
     }
     let faultless = file.shaped && complete && findings.len() == before;
-    let typed = typed(&tree, &kind.whole(), faultless, findings);
+    let typed = typed(&tree, kind.whole(), faultless, findings);
     Doc { head: tree.span, file: file.file, tree, typed }
 }
 
@@ -92,11 +92,11 @@ fn hosts(layers: &Layers, consortium: &Layered, findings: &mut Vec<Finding>) -> 
     };
     let before = findings.len();
     if file.sound {
-        shape::missing(&file.tree, &File::Hosts.whole(), file.tree.span, findings);
+        shape::missing(&file.tree, File::Hosts.whole(), file.tree.span, findings);
     }
     let faultless = file.sound && file.shaped && findings.len() == before;
     let entries = file.tree.at(&["hosts"]).map(Node::entries).unwrap_or_default();
-    let mut schema = File::Hosts.whole();
+    let mut schema = File::Hosts.whole().clone();
     schema["$ref"] = "#/$defs/Host".into();
     let hosts = entries.iter().filter(|entry| !is_free(&entry.key)).map(|entry| {
         let typed = typed(&entry.node, &schema, faultless, findings);

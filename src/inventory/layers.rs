@@ -155,7 +155,7 @@ impl Reader<'_> {
         if tree.value == Value::Null {
             tree = Node::empty(top);
         }
-        shape::wrong(&tree, &kind.part(), self.findings);
+        shape::wrong(&tree, kind.part(), self.findings);
         let is_map = matches!(tree.value, Value::Map(_));
         if !is_map {
             tree = Node::empty(top);

@@ -65,7 +65,7 @@ impl Sources {
             Ok(text) => self.files[id.0 as usize].text = text,
             Err((shown, finding)) => {
                 self.files[id.0 as usize].text = shown;
-                return Err((id, Box::new(finding)));
+                return Err((id, finding));
             }
         }
         Ok(id)
@@ -120,43 +120,41 @@ fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
+/// What can be shown of a file that is not taken, and why it is not.
+type Refused = (String, Box<Finding>);
+
 /// The text, or what can be shown of it with the reason why it is not taken.
-fn read_text(path: &Path, id: FileId) -> Result<String, (String, Finding)> {
+fn read_text(path: &Path, id: FileId) -> Result<String, Refused> {
     let bytes = read_bytes(path, id).map_err(|finding| (String::new(), finding))?;
     decode(bytes, id)
 }
 
-fn read_bytes(path: &Path, id: FileId) -> Result<Vec<u8>, Finding> {
-    let whole = Span::whole(id);
+fn read_bytes(path: &Path, id: FileId) -> Result<Vec<u8>, Box<Finding>> {
+    let refuse = |message: &str, help: &str| Box::new(Finding::error(Span::whole(id), message).help(help));
+    let unreadable = |error: std::io::Error| {
+        refuse(&format!("cannot be read: {error}"), "check the rights of the file and its folders")
+    };
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
-            Finding::error(whole, "no such file").help("make it, or correct the name that leads here")
-        }
-        _ => Finding::error(whole, format!("cannot be read: {error}"))
-            .help("check the rights of the file and its folders"),
+        ErrorKind::NotFound => refuse("no such file", "make it, or correct the name that leads here"),
+        _ => unreadable(error),
     })?;
     if metadata.is_dir() {
-        return Err(
-            Finding::error(whole, "a folder where a file is meant").help("move it away and write a file of this name")
-        );
+        return Err(refuse("a folder where a file is meant", "move it away and write a file of this name"));
     }
     if !metadata.is_file() {
-        return Err(
-            Finding::error(whole, "not a regular file").help("a device, socket or pipe cannot be part of an inventory")
-        );
+        return Err(refuse("not a regular file", "a device, socket or pipe cannot be part of an inventory"));
     }
-    // The size is asked before reading, and the reading is bounded too: the file may grow in between.
     let too_large = || {
-        Finding::error(whole, format!("larger than 1 MiB ({} bytes)", metadata.len()))
-            .help("an inventory's file is small text; check what was put here")
+        let message = format!("larger than 1 MiB ({} bytes)", metadata.len());
+        refuse(&message, "an inventory's file is small text; check what was put here")
     };
     if metadata.len() > MAX_FILE_BYTES {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
-    fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(|error| {
-        Finding::error(whole, format!("cannot be read: {error}")).help("check the rights of the file")
-    })?;
+    let reading = fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    reading.map_err(unreadable)?;
+    // The reading is bounded too: the file may have grown in between.
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(too_large());
     }
@@ -164,9 +162,9 @@ fn read_bytes(path: &Path, id: FileId) -> Result<Vec<u8>, Finding> {
 }
 
 /// Only plain UTF-8 is taken, so that editors, git and other readers of YAML agree on what it says.
-pub(super) fn decode(bytes: Vec<u8>, id: FileId) -> Result<String, (String, Finding)> {
+pub(super) fn decode(bytes: Vec<u8>, id: FileId) -> Result<String, Refused> {
     let first = Span { file: id, line: 1, column: 1, offset: 0, length: 0 };
-    let refused = |finding: Finding| Err((String::new(), finding));
+    let refused = |finding: Finding| Err((String::new(), Box::new(finding)));
     if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
         let finding = Finding::error(first, "begins with a byte order mark (BOM)");
         return refused(finding.help("save the file as UTF-8 without BOM"));
@@ -183,6 +181,6 @@ pub(super) fn decode(bytes: Vec<u8>, id: FileId) -> Result<String, (String, Find
         let span = Span { file: id, ..shown.span(inside, at, 1) };
         let finding = Finding::error(span, format!("is not UTF-8: byte 0x{byte:02x}"))
             .help("save the file as UTF-8 (it looks like Latin-1 or Windows-1252)");
-        (shown.text(inside).to_string(), finding)
+        (shown.text(inside).to_string(), Box::new(finding))
     })
 }

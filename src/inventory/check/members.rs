@@ -43,7 +43,7 @@ fn comune(slug: &str, doc: &Doc<Member>, member: &Member, findings: &mut Vec<Fin
         ("istat", &member.istat, own(|comune| format!("{} has istat: \"{}\"", comune.title(), comune.istat))),
         ("belfiore", &member.belfiore, own(|comune| format!("{} has belfiore: {}", comune.title(), comune.belfiore))),
     ] {
-        if value.is_none() && doc.tree.entry(key).is_none() {
+        if value.is_none() && !doc.tree.says(&[key]) {
             findings.push(Finding::error(doc.head, format!("a comune has the key {}", quoted(key))).help(hint));
         }
     }
@@ -148,7 +148,7 @@ fn other_body(slug: &str, doc: &Doc<Member>, member: &Member, findings: &mut Vec
 
 fn code(doc: &Doc<Member>, member: &Member, findings: &mut Vec<Finding>) {
     match (&member.code, member.code()) {
-        (None, None) if member.kind != MemberKind::Comune && doc.tree.entry("code").is_none() => findings.push(
+        (None, None) if member.kind != MemberKind::Comune && !doc.tree.says(&["code"]) => findings.push(
             Finding::error(doc.head, "a body without codice catastale has the key `code`")
                 .help("a short word that names its accounts and databases for ever: `code: cm_piambello`"),
         ),
