@@ -1,5 +1,7 @@
 //! What is wrong with an inventory: all of it at once, with place, line, caret and remedy.
 
+use std::collections::BTreeSet;
+
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
@@ -128,7 +130,9 @@ impl Diagnostics {
     /// Puts findings in the order of the files and lines, errors and warnings alike.
     pub fn new(mut findings: Vec<Finding>, sources: Sources) -> Diagnostics {
         findings.sort_by_key(|finding| finding.span);
-        findings.dedup();
+        // A default that is wrong is found wrong by everyone who takes it, and told once.
+        let mut told = BTreeSet::new();
+        findings.retain(|finding| told.insert((finding.span, finding.message.clone())));
         Diagnostics { findings, sources, hints: Vec::new() }
     }
 

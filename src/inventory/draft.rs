@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use super::diagnostics::Finding;
+use super::fit::fitting;
 use super::layers::{Layered, Layers};
 use super::merge::merge;
 use super::node::{Entry, Node, Value, is_free};
@@ -46,7 +47,7 @@ impl Draft {
     pub fn new(layers: &Layers, findings: &mut Vec<Finding>) -> Option<Draft> {
         let top = layers.consortium.as_ref()?;
         let consortium = doc(top, top.tree.clone(), File::Consortium, top.sound, findings);
-        let (hosts, hosts_known) = hosts(layers, consortium.file, findings);
+        let (hosts, hosts_known) = hosts(layers, top, findings);
         let applications: BTreeMap<String, Doc<Application>> = layers
             .applications
             .iter()
@@ -72,39 +73,51 @@ fn doc<T: DeserializeOwned>(
 ) -> Doc<T> {
     let before = findings.len();
     if complete {
-        shape::missing(&tree, &kind.whole(), tree.span, findings);
+        shape::missing(&tree, kind.whole(), tree.span, findings);
     }
     let faultless = file.shaped && complete && findings.len() == before;
-    let typed = typed(&tree, faultless, findings);
+    let typed = typed(&tree, kind.whole(), faultless, findings);
     Doc { head: tree.span, file: file.file, tree, typed }
 }
 
-fn hosts(layers: &Layers, consortium: FileId, findings: &mut Vec<Finding>) -> (BTreeMap<String, Doc<Host>>, bool) {
+fn hosts(layers: &Layers, consortium: &Layered, findings: &mut Vec<Finding>) -> (BTreeMap<String, Doc<Host>>, bool) {
     let Some(file) = &layers.hosts else {
-        findings.push(
-            Finding::error(Span::whole(consortium), "there is no `hosts.yml` beside it")
-                .help("write one with the purchased machines; `hosts: {}` while there are none"),
-        );
+        if consortium.sound {
+            findings.push(
+                Finding::error(Span::whole(consortium.file), "there is no `hosts.yml` beside it")
+                    .help("write one with the purchased machines; `hosts: {}` while there are none"),
+            );
+        }
         return (BTreeMap::new(), false);
     };
     let before = findings.len();
     if file.sound {
-        shape::missing(&file.tree, &File::Hosts.whole(), file.tree.span, findings);
+        shape::missing(&file.tree, File::Hosts.whole(), file.tree.span, findings);
     }
     let faultless = file.sound && file.shaped && findings.len() == before;
     let entries = file.tree.at(&["hosts"]).map(Node::entries).unwrap_or_default();
+    let mut schema = File::Hosts.whole().clone();
+    schema["$ref"] = "#/$defs/Host".into();
     let hosts = entries.iter().filter(|entry| !is_free(&entry.key)).map(|entry| {
-        let typed = typed(&entry.node, faultless, findings);
+        let typed = typed(&entry.node, &schema, faultless, findings);
         (entry.key.clone(), Doc { tree: entry.node.clone(), head: entry.key_span, file: file.file, typed })
     });
     (hosts.collect(), file.sound)
 }
 
 /// Reads the type. What the schema let pass and the type refuses is told too, at its place.
-fn typed<T: DeserializeOwned>(tree: &Node, faultless: bool, findings: &mut Vec<Finding>) -> Option<T> {
+fn typed<T: DeserializeOwned>(
+    tree: &Node,
+    schema: &serde_json::Value,
+    faultless: bool,
+    findings: &mut Vec<Finding>,
+) -> Option<T> {
+    if !faultless {
+        return serde_json::from_value(fitting(tree, schema)?.to_json()).ok();
+    }
     match serde_path_to_error::deserialize(tree.to_json()) {
         Ok(value) => Some(value),
-        Err(error) if faultless => {
+        Err(error) => {
             let path = error.path().to_string();
             let keys: Vec<&str> = path.split('.').collect();
             findings.push(
@@ -113,7 +126,6 @@ fn typed<T: DeserializeOwned>(tree: &Node, faultless: bool, findings: &mut Vec<F
             );
             None
         }
-        Err(_) => None,
     }
 }
 

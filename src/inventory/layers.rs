@@ -77,7 +77,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn folder(&mut self, folder: &Path, included_at: Option<Span>) {
+    /// Reads one folder and what it includes; whether what it includes was there.
+    fn folder(&mut self, folder: &Path, included_at: Option<Span>) -> bool {
         let real = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
         if let (Some(span), Some(first)) = (included_at, self.chain.iter().position(|(_, known)| *known == real)) {
             let names = self.chain[first..].iter().map(|(folder, _)| folder.display().to_string());
@@ -86,7 +87,7 @@ impl Reader<'_> {
                 Finding::error(span, format!("a loop of includes: {}", names.join(" includes ")))
                     .help("take one `include:` of the loop away"),
             );
-            return;
+            return false;
         }
         if let Some(span) = included_at
             && !folder.join("consortium.yml").exists()
@@ -96,13 +97,14 @@ impl Reader<'_> {
                     .label("from here")
                     .help("`include:` is the path of a folder with a `consortium.yml`, from this folder"),
             );
-            return;
+            return false;
         }
         self.chain.push((folder.to_path_buf(), real));
         // Parsed before the included folder is known, laid on top of it afterwards.
-        let consortium = self.parse(folder, "consortium.yml", File::Consortium);
+        let mut consortium = self.parse(folder, "consortium.yml", File::Consortium);
         if let Some((include, span)) = include_of(&consortium) {
-            self.folder(&joined(folder, &include), Some(span));
+            // Without it nothing can be said about what is missing here.
+            consortium.sound &= self.folder(&joined(folder, &include), Some(span));
         }
         self.layers.folders.push(folder.to_path_buf());
         self.hash_text("layer", "");
@@ -110,6 +112,7 @@ impl Reader<'_> {
         self.layers.consortium = Some(laid(self.layers.consortium.take(), consortium));
         self.rest_of(folder);
         self.chain.pop();
+        true
     }
 
     fn rest_of(&mut self, folder: &Path) {
@@ -152,11 +155,12 @@ impl Reader<'_> {
         if tree.value == Value::Null {
             tree = Node::empty(top);
         }
-        shape::wrong(&tree, &kind.part(), self.findings);
-        if !matches!(tree.value, Value::Map(_)) {
+        shape::wrong(&tree, kind.part(), self.findings);
+        let is_map = matches!(tree.value, Value::Map(_));
+        if !is_map {
             tree = Node::empty(top);
         }
-        Layered { tree, file, sound, shaped: sound && self.findings.len() == before }
+        Layered { tree, file, sound: sound && is_map, shaped: sound && self.findings.len() == before }
     }
 
     /// The names of the `.yml` files of a folder. What would be passed over in silence by mistake is an error.

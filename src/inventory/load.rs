@@ -58,7 +58,16 @@ pub fn load(directory: &Path) -> Result<Loaded, Box<Diagnostics>> {
     let assembled = draft.filter(|_| !failed).and_then(|draft| assemble(directory, &layers, &sources, draft));
     match assembled {
         Some((inventory, trees)) => Ok(Loaded { inventory, warnings: Diagnostics::new(findings, sources), trees }),
-        None => Err(Box::new(Diagnostics::new(findings, sources))),
+        None => {
+            if !failed {
+                // No check may let pass what cannot be assembled; if one does, that is said and not passed over.
+                findings.push(
+                    Finding::nowhere("the inventory is incomplete in a way that no check has found")
+                        .help("this is a fault of comuni: please report it with the inventory's last changes"),
+                );
+            }
+            Err(Box::new(Diagnostics::new(findings, sources)))
+        }
     }
 }
 

@@ -83,6 +83,28 @@ mod tests {
     }
 
     #[test]
+    fn every_pattern_of_the_schemas_is_understood() {
+        fn patterns(schema: &serde_json::Value, found: &mut Vec<String>) {
+            match schema {
+                serde_json::Value::Object(map) => {
+                    found.extend(map.get("pattern").and_then(|pattern| pattern.as_str()).map(str::to_string));
+                    map.values().for_each(|inner| patterns(inner, found));
+                }
+                serde_json::Value::Array(items) => items.iter().for_each(|inner| patterns(inner, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        for file in crate::inventory::schema::File::ALL {
+            patterns(file.whole(), &mut found);
+        }
+        assert!(found.len() >= 6);
+        for pattern in found {
+            assert!(matches(&pattern, "x").is_some(), "{pattern}");
+        }
+    }
+
+    #[test]
     fn what_is_not_understood_is_said() {
         assert_eq!(matches("^(a|b)$", "a"), None);
         assert_eq!(matches("^[^a]$", "b"), None);

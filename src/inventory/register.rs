@@ -143,8 +143,7 @@ pub fn slug(name: &str) -> String {
 
 /// The words of a name in plain small letters. NFKD parts letters from accents, but leaves `ß` as it is.
 fn plain_letters(name: &str) -> Vec<String> {
-    let letters: String =
-        name.replace('ß', "ss").replace('ẞ', "ss").nfkd().filter(|c| !is_combining_mark(*c)).collect();
+    let letters: String = name.replace(['ß', 'ẞ'], "ss").nfkd().filter(|c| !is_combining_mark(*c)).collect();
     let letters = letters.to_lowercase();
     letters.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_string).collect()
 }

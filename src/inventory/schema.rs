@@ -1,5 +1,7 @@
 //! JSON Schema of every file, generated from the types: for editors, and for our own walker ([`super::shape`]).
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value, json};
 
 use super::types::{Application, Consortium, Hosts, Member};
@@ -18,7 +20,7 @@ pub enum File {
 }
 
 impl File {
-    /// All of them.
+    /// All of them, in the order of their declaration.
     pub const ALL: [File; 4] = [File::Consortium, File::Hosts, File::Application, File::Member];
 
     /// Path of the file that `comuni schema DIR` writes, from DIR.
@@ -32,7 +34,24 @@ impl File {
     }
 
     /// What the whole must say, when includes and defaults are merged in.
-    pub fn whole(self) -> Value {
+    pub fn whole(self) -> &'static Value {
+        static WHOLE: LazyLock<[Value; 4]> = LazyLock::new(|| File::ALL.map(File::generate));
+        &WHOLE[self as usize]
+    }
+
+    /// What one file may say: nothing is compulsory, since an included inventory or a default may say it.
+    pub fn part(self) -> &'static Value {
+        static PART: LazyLock<[Value; 4]> = LazyLock::new(|| {
+            File::ALL.map(|file| {
+                let mut schema = file.whole().clone();
+                nothing_required(&mut schema);
+                schema
+            })
+        });
+        &PART[self as usize]
+    }
+
+    fn generate(self) -> Value {
         let schema = match self {
             File::Consortium => schemars::schema_for!(Consortium),
             File::Hosts => schemars::schema_for!(Hosts),
@@ -41,13 +60,6 @@ impl File {
         };
         let mut schema = schema.to_value();
         free_keys(&mut schema);
-        schema
-    }
-
-    /// What one file may say: nothing is compulsory, since an included inventory or a default may say it.
-    pub fn part(self) -> Value {
-        let mut schema = self.whole();
-        nothing_required(&mut schema);
         schema
     }
 }

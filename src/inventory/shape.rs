@@ -25,22 +25,11 @@ struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    /// Follows `$ref`, and steps over the alternative "or nothing".
-    fn resolve(&self, schema: &'a Json) -> &'a Json {
-        if let Some(target) = schema["$ref"].as_str().and_then(|target| target.strip_prefix('#')) {
-            return self.root.pointer(target).map_or(schema, |target| self.resolve(target));
-        }
-        match schema["anyOf"].as_array() {
-            Some(ways) => ways.iter().find(|way| way["type"] != "null").map_or(schema, |way| self.resolve(way)),
-            None => schema,
-        }
-    }
-
     fn value(&mut self, node: &Node, schema: &'a Json, key: &str) {
         if node.value == Value::Null && allows_null(schema) {
             return;
         }
-        let schema = self.resolve(schema);
+        let schema = resolve(self.root, schema);
         if let Some(words) = words(schema) {
             return self.word(node, &words, key);
         }
@@ -113,7 +102,7 @@ impl<'a> Walker<'a> {
     }
 
     fn missing(&mut self, node: &Node, schema: &'a Json, at: Span, key: &str) {
-        let schema = self.resolve(schema);
+        let schema = resolve(self.root, schema);
         match &node.value {
             Value::Map(_) => {
                 for wanted in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
@@ -142,6 +131,17 @@ impl<'a> Walker<'a> {
     }
 }
 
+/// Follows `$ref`, and steps over the alternative "or nothing".
+pub(super) fn resolve<'a>(root: &'a Json, schema: &'a Json) -> &'a Json {
+    if let Some(target) = schema["$ref"].as_str().and_then(|target| target.strip_prefix('#')) {
+        return root.pointer(target).map_or(schema, |target| resolve(root, target));
+    }
+    match schema["anyOf"].as_array() {
+        Some(ways) => ways.iter().find(|way| way["type"] != "null").map_or(schema, |way| resolve(root, way)),
+        None => schema,
+    }
+}
+
 fn most(schema: &Json) -> i64 {
     let of_format = match schema["format"].as_str() {
         Some("uint16") => i64::from(u16::MAX),
@@ -151,7 +151,7 @@ fn most(schema: &Json) -> i64 {
     schema["maximum"].as_i64().unwrap_or(of_format)
 }
 
-fn allows_null(schema: &Json) -> bool {
+pub(super) fn allows_null(schema: &Json) -> bool {
     let names_null =
         |kind: &Json| kind == "null" || kind.as_array().is_some_and(|kinds| kinds.contains(&"null".into()));
     names_null(&schema["type"])
@@ -159,7 +159,7 @@ fn allows_null(schema: &Json) -> bool {
 }
 
 /// The closed list of words of an enum, if the schema is one.
-fn words(schema: &Json) -> Option<Vec<&str>> {
+pub(super) fn words(schema: &Json) -> Option<Vec<&str>> {
     if let Some(words) = schema["enum"].as_array() {
         return Some(words.iter().filter_map(Json::as_str).collect());
     }
@@ -171,7 +171,7 @@ fn words(schema: &Json) -> Option<Vec<&str>> {
     Some(words.collect())
 }
 
-fn wanted_type(schema: &Json) -> &str {
+pub(super) fn wanted_type(schema: &Json) -> &str {
     match &schema["type"] {
         Json::String(kind) => kind,
         Json::Array(kinds) => kinds.iter().filter_map(Json::as_str).find(|kind| *kind != "null").unwrap_or_default(),
@@ -188,7 +188,8 @@ fn unfit(node: &Node, wanted: &str, key: &str) -> Finding {
         "boolean" => "`true` or `false`",
         other => other,
     };
-    let finding = Finding::error(node.span, format!("{} where {meant} is meant for {}", node.kind(), quoted(key)));
+    let purpose = if key.is_empty() { String::new() } else { format!(" for {}", quoted(key)) };
+    let finding = Finding::error(node.span, format!("{} where {meant} is meant{purpose}", node.kind()));
     match (&node.value, wanted) {
         (Value::Num(number), "string") => {
             finding.label("a number").help(format!("a number: write it in quotes: {key}: \"{}\"", number.spelling))

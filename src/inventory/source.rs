@@ -58,11 +58,16 @@ impl Sources {
     /// Reads a file: size, kind and encoding are checked before anything looks inside.
     ///
     /// # Errors
-    /// The file, which has no text then, and a finding with the remedy.
+    /// The file, and a finding with the remedy; its text is then only what can be shown of it.
     pub fn read(&mut self, path: &Path) -> Result<FileId, (FileId, Box<Finding>)> {
         let id = self.add(path.display().to_string(), String::new());
-        let text = read_text(path, id).map_err(|finding| (id, Box::new(finding)))?;
-        self.files[id.0 as usize].text = text;
+        match read_text(path, id) {
+            Ok(text) => self.files[id.0 as usize].text = text,
+            Err((shown, finding)) => {
+                self.files[id.0 as usize].text = shown;
+                return Err((id, finding));
+            }
+        }
         Ok(id)
     }
 
@@ -115,66 +120,67 @@ fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-fn read_text(path: &Path, id: FileId) -> Result<String, Finding> {
-    let whole = Span::whole(id);
+/// What can be shown of a file that is not taken, and why it is not.
+type Refused = (String, Box<Finding>);
+
+/// The text, or what can be shown of it with the reason why it is not taken.
+fn read_text(path: &Path, id: FileId) -> Result<String, Refused> {
+    let bytes = read_bytes(path, id).map_err(|finding| (String::new(), finding))?;
+    decode(bytes, id)
+}
+
+fn read_bytes(path: &Path, id: FileId) -> Result<Vec<u8>, Box<Finding>> {
+    let refuse = |message: &str, help: &str| Box::new(Finding::error(Span::whole(id), message).help(help));
+    let unreadable = |error: std::io::Error| {
+        refuse(&format!("cannot be read: {error}"), "check the rights of the file and its folders")
+    };
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
-            Finding::error(whole, "no such file").help("make it, or correct the name that leads here")
-        }
-        _ => Finding::error(whole, format!("cannot be read: {error}"))
-            .help("check the rights of the file and its folders"),
+        ErrorKind::NotFound => refuse("no such file", "make it, or correct the name that leads here"),
+        _ => unreadable(error),
     })?;
     if metadata.is_dir() {
-        return Err(
-            Finding::error(whole, "a folder where a file is meant").help("move it away and write a file of this name")
-        );
+        return Err(refuse("a folder where a file is meant", "move it away and write a file of this name"));
     }
     if !metadata.is_file() {
-        return Err(
-            Finding::error(whole, "not a regular file").help("a device, socket or pipe cannot be part of an inventory")
-        );
+        return Err(refuse("not a regular file", "a device, socket or pipe cannot be part of an inventory"));
     }
-    // The size is asked before reading, and the reading is bounded too: the file may grow in between.
     let too_large = || {
-        Finding::error(whole, format!("larger than 1 MiB ({} bytes)", metadata.len()))
-            .help("an inventory's file is small text; check what was put here")
+        let message = format!("larger than 1 MiB ({} bytes)", metadata.len());
+        refuse(&message, "an inventory's file is small text; check what was put here")
     };
     if metadata.len() > MAX_FILE_BYTES {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
-    fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(|error| {
-        Finding::error(whole, format!("cannot be read: {error}")).help("check the rights of the file")
-    })?;
+    let reading = fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
+    reading.map_err(unreadable)?;
+    // The reading is bounded too: the file may have grown in between.
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(too_large());
     }
-    decode(bytes, id)
+    Ok(bytes)
 }
 
 /// Only plain UTF-8 is taken, so that editors, git and other readers of YAML agree on what it says.
-pub(super) fn decode(bytes: Vec<u8>, id: FileId) -> Result<String, Finding> {
+pub(super) fn decode(bytes: Vec<u8>, id: FileId) -> Result<String, Refused> {
     let first = Span { file: id, line: 1, column: 1, offset: 0, length: 0 };
+    let refused = |finding: Finding| Err((String::new(), Box::new(finding)));
     if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
-        return Err(
-            Finding::error(first, "begins with a byte order mark (BOM)").help("save the file as UTF-8 without BOM")
-        );
+        let finding = Finding::error(first, "begins with a byte order mark (BOM)");
+        return refused(finding.help("save the file as UTF-8 without BOM"));
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(Finding::error(first, "is UTF-16, not UTF-8").help("save the file as UTF-8 without BOM"));
+        return refused(Finding::error(first, "is UTF-16, not UTF-8").help("save the file as UTF-8 without BOM"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let before = &error.as_bytes()[..at];
-        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let span = Span {
-            file: id,
-            line: number(before.iter().filter(|byte| **byte == b'\n').count() + 1),
-            column: number(String::from_utf8_lossy(&before[line_start..]).chars().count() + 1),
-            offset: 0,
-            length: 0,
-        };
-        Finding::error(span, format!("is not UTF-8: byte 0x{:02x}", error.as_bytes()[at]))
-            .help("save the file as UTF-8 (it looks like Latin-1 or Windows-1252)")
+        let byte = error.as_bytes().get(at).copied().unwrap_or_default();
+        // The text before the byte is sound, so that offsets into it are the same.
+        let mut shown = Sources::default();
+        let inside = shown.add("", String::from_utf8_lossy(error.as_bytes()));
+        let span = Span { file: id, ..shown.span(inside, at, 1) };
+        let finding = Finding::error(span, format!("is not UTF-8: byte 0x{byte:02x}"))
+            .help("save the file as UTF-8 (it looks like Latin-1 or Windows-1252)");
+        (shown.text(inside).to_string(), Box::new(finding))
     })
 }

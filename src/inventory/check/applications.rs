@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use super::super::diagnostics::{Finding, quoted, suggestion};
+use super::super::diagnostics::{Finding, quoted};
 use super::super::draft::{Doc, Draft};
 use super::super::source::Span;
 use super::super::syntax;
@@ -81,7 +81,7 @@ fn releases(name: &str, doc: &Doc<Application>, application: &Application, findi
                 findings.push(
                     Finding::error(span, format!("{} has no release {}", quoted(name), quoted(required)))
                         .label("unknown release")
-                        .help(suggestion(required, &known)),
+                        .help(format!("there is: {}", known.join(", "))),
                 );
             } else if required != release && version::compare(required, release) != Ordering::Less {
                 findings.push(
@@ -101,7 +101,7 @@ fn releases(name: &str, doc: &Doc<Application>, application: &Application, findi
             findings.push(
                 Finding::error(doc.tree.place(path), format!("{} has no release {}", quoted(name), quoted(stated)))
                     .label("unknown release")
-                    .help(suggestion(stated, &known)),
+                    .help(format!("there is: {}", known.join(", "))),
             );
         }
     }

@@ -5,11 +5,17 @@ use std::collections::BTreeMap;
 use super::super::diagnostics::{Finding, quoted};
 use super::super::draft::{Doc, Draft};
 use super::super::names::RESERVED_CODES;
+use super::super::pattern;
 use super::super::register::{self, Comune};
 use super::super::source::Span;
 use super::super::syntax;
 use super::super::types::{Member, MemberKind};
 use super::syntax as report;
+
+/// What does not have these forms is told by the schema already.
+const ISTAT: &str = "^[0-9]{6}$";
+const DATE: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
+const BELFIORE: &str = "^[A-Z][0-9]{3}$";
 
 /// Identity, file name, code, domain, dates and contacts of every member.
 pub fn check(draft: &Draft, findings: &mut Vec<Finding>) {
@@ -37,12 +43,12 @@ fn comune(slug: &str, doc: &Doc<Member>, member: &Member, findings: &mut Vec<Fin
         ("istat", &member.istat, own(|comune| format!("{} has istat: \"{}\"", comune.title(), comune.istat))),
         ("belfiore", &member.belfiore, own(|comune| format!("{} has belfiore: {}", comune.title(), comune.belfiore))),
     ] {
-        if value.is_none() {
+        if value.is_none() && !doc.tree.says(&[key]) {
             findings.push(Finding::error(doc.head, format!("a comune has the key {}", quoted(key))).help(hint));
         }
     }
-    let istat = member.istat.as_deref().filter(|code| code.len() == 6);
-    let belfiore = member.belfiore.as_deref().filter(|code| code.len() == 4);
+    let istat = member.istat.as_deref().filter(|code| pattern::matches(ISTAT, code) == Some(true));
+    let belfiore = member.belfiore.as_deref().filter(|code| pattern::matches(BELFIORE, code) == Some(true));
     let by_istat = istat.and_then(register::by_istat);
     let by_belfiore = belfiore.and_then(register::by_belfiore);
     if let (Some(code), None) = (istat, by_istat) {
@@ -142,7 +148,7 @@ fn other_body(slug: &str, doc: &Doc<Member>, member: &Member, findings: &mut Vec
 
 fn code(doc: &Doc<Member>, member: &Member, findings: &mut Vec<Finding>) {
     match (&member.code, member.code()) {
-        (None, None) if member.kind != MemberKind::Comune => findings.push(
+        (None, None) if member.kind != MemberKind::Comune && !doc.tree.says(&["code"]) => findings.push(
             Finding::error(doc.head, "a body without codice catastale has the key `code`")
                 .help("a short word that names its accounts and databases for ever: `code: cm_piambello`"),
         ),
@@ -182,7 +188,7 @@ fn dates_and_contacts(doc: &Doc<Member>, member: &Member, findings: &mut Vec<Fin
     let counted = member.population.as_ref().map(|population| population.date.as_str());
     for (path, date) in [(["membership", "since"], since), (["population", "date"], counted)] {
         if let Some(date) = date
-            && date.len() == 10
+            && pattern::matches(DATE, date) == Some(true)
             && date.parse::<jiff::civil::Date>().is_err()
         {
             findings.push(

@@ -110,11 +110,8 @@ impl Here<'_> {
     fn size(&self, findings: &mut Vec<Finding>) {
         let Some(consortium) = &self.draft.consortium.typed else { return };
         match &self.tenant.size {
-            Some(size) if !consortium.sizes.contains_key(size) => {
-                // A default is told where it is written, once.
-                if self.place("size").file == self.doc.file {
-                    findings.push(unknown_size(size, self.place("size"), consortium));
-                }
+            Some(size) if !consortium.sizes.contains_key(size) && !self.is_default("size") => {
+                findings.push(unknown_size(size, self.place("size"), consortium));
             }
             None if names::size(consortium, self.member, self.tenant).is_none() => {
                 let known: Vec<&str> = consortium.sizes.keys().map(String::as_str).collect();
@@ -130,6 +127,13 @@ impl Here<'_> {
             }
             _ => {}
         }
+    }
+
+    /// A default is told where it is written, once, and not for every tenant that takes it.
+    fn is_default(&self, key: &str) -> bool {
+        let place = self.place(key);
+        let application = self.draft.applications.get(self.name).map(|doc| doc.tree.place(&["defaults", key]));
+        place == self.draft.consortium.tree.place(&["defaults", "tenant", key]) || Some(place) == application
     }
 
     fn account(&self, findings: &mut Vec<Finding>) {
@@ -160,7 +164,7 @@ impl Here<'_> {
             return;
         }
         let permitted = &consortium.authority.permitted;
-        if !permitted.iter().any(|domain| names::is_below(&name, domain)) {
+        if !permitted.is_empty() && !permitted.iter().any(|domain| names::is_below(&name, domain)) {
             findings.push(
                 Finding::error(
                     span,
@@ -191,7 +195,8 @@ impl Here<'_> {
     fn port(&self, shared: &mut Shared, findings: &mut Vec<Finding>) {
         let listens = self.known().map(|application| application.runtime.listen);
         let Some(port) = self.tenant.port else {
-            if listens == Some(Listen::Port) {
+            let said = self.doc.tree.says(&["applications", self.name, "port"]);
+            if listens == Some(Listen::Port) && !said {
                 findings.push(
                     Finding::error(
                         self.key(),
@@ -230,7 +235,7 @@ impl Here<'_> {
 
 fn placement(draft: &Draft, doc: &Doc<Member>, member: &Member, findings: &mut Vec<Finding>) {
     let Some(placement) = &member.placement else {
-        if !member.applications.is_empty() {
+        if !member.applications.is_empty() && !doc.tree.says(&["placement"]) {
             findings
                 .push(Finding::error(doc.tree.key_place(&["applications"]), "applications without a placement").help(
                     "`comuni onboard` chooses hosts; by hand: `placement: { application: app1, database: db1 }`",
