@@ -31,6 +31,11 @@ use crate::templates::lint::Shape;
 #[include = "*.yml"]
 struct Embedded;
 
+/// The names of all kinds of step, sorted.
+pub fn kinds() -> Vec<String> {
+    fields::kinds().into_keys().collect()
+}
+
 /// The playbook of one area.
 #[derive(Debug, Clone)]
 pub struct Playbook {
@@ -148,7 +153,7 @@ pub fn load(
     }
     render::register(&playbooks, templates, problems);
     problems.none().map_err(|failure| {
-        failure.hint("the kinds of step and their fields are in docs/playbooks.md; `comuni show host NAME` prints what playbooks make")
+        failure.hint("the kinds of step and their fields are in docs/playbooks.md; `comuni show catalog HOST` prints what playbooks make")
     })?;
     Ok(playbooks)
 }

@@ -127,8 +127,9 @@ impl Step {
         }
         let resource = Json::Object([(self.kind.clone(), fields)].into_iter().collect());
         serde_path_to_error::deserialize(resource).map_err(|error| {
-            let path: Vec<String> = error.path().iter().skip(1).map(|segment| segment.to_string()).collect();
-            let field = if path.is_empty() { self.kind.clone() } else { path.join(".") };
+            let path: Vec<String> = error.path().iter().skip(1).map(name_of_segment).collect();
+            let whole = error.path().to_string();
+            let field = whole.split_once('.').map_or(self.kind.as_str(), |(_, field)| field);
             let message = format!("`{field}`: {}", with_nearest(&error.inner().to_string()));
             let place = if path.is_empty() { self.place } else { self.fields.at(&path).place };
             vec![Problem { file: playbook.file.clone(), place: Some(place), message, trace: None }]
@@ -196,6 +197,13 @@ impl Renderer<'_> {
     fn fault(&mut self, node: &Node, text: &str, fault: Fault) {
         let own = fault.template.is_empty() || fault.template == name_of(self.playbook, node.place);
         self.problems.push(problem_of(self.playbook, node.place, text, fault, own));
+    }
+}
+
+fn name_of_segment(segment: &serde_path_to_error::Segment) -> String {
+    match segment {
+        serde_path_to_error::Segment::Seq { index } => index.to_string(),
+        other => other.to_string(),
     }
 }
 

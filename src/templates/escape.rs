@@ -7,8 +7,11 @@ use tera::{Error, Kwargs, State, Tera, Value};
 
 type Escaped = Result<String, String>;
 
+/// Name, what it writes, and how.
+type Filter = (&'static str, &'static str, fn(&str) -> Escaped);
+
 /// Every filter with what it writes, for the documentation and for the registration.
-pub const FILTERS: [(&str, &str, fn(&str) -> Escaped); 15] = [
+pub const FILTERS: [Filter; 15] = [
     ("nginx", "a quoted string of nginx; refuses `$`, which nginx cannot escape", nginx),
     ("systemd", "the whole value of a setting in a systemd unit: `%` is doubled", systemd),
     ("systemd_word", "one quoted word of a setting that takes several (`ReadWritePaths=`)", systemd_word),
