@@ -103,3 +103,79 @@ fn postgresql_itself_agrees() {
     let found = check(&grant(&["connect"]), host);
     assert!(matches!(found, Check::Differs { action: Action::Create, .. }), "{found:?}");
 }
+
+fn from(text: &str) -> Resource {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+#[ignore = "changes the accounts of the machine it runs on"]
+fn the_programs_of_passwd_agree() {
+    let host = &mut Local::new();
+    assert_eq!(converge(&from(r#"{"group": {"name": "c_e863_web"}}"#), host).0, Action::Create);
+    let user = |home: &str, shell: &str, groups: &str| {
+        from(&format!(
+            r#"{{"user": {{"name": "c_e863_albo", "home": "{home}", "shell": "{shell}", "groups": [{groups}],
+                "comment": "L'Albo, con \"virgolette\""}}}}"#
+        ))
+    };
+    assert_eq!(converge(&user("/srv/a", "/usr/sbin/nologin", ""), host).0, Action::Create);
+    let changed = user("/srv/b", "/bin/false", r#""c_e863_web", "adm""#);
+    assert_eq!(converge(&changed, host).1, ["home", "shell", "groups"]);
+    let file =
+        from(r#"{"file": {"path": "/etc/comuni.test", "content": "x", "owner": "c_e863_albo", "mode": "4750"}}"#);
+    assert_eq!(converge(&file, host).0, Action::Create);
+    changed.kind().remove(host).unwrap();
+    assert!(matches!(check(&file, host), Check::Unknown { needs: Some(id), .. } if id == "user:c_e863_albo"));
+    assert!(matches!(check(&changed, host), Check::Differs { action: Action::Create, .. }));
+}
+
+#[test]
+#[ignore = "writes below /opt and /etc of the machine it runs on"]
+fn tar_and_openssl_agree() {
+    let host = &mut Local::new();
+    let folder = tempfile::tempdir().unwrap();
+    let shell = |host: &mut Local, script: &str| {
+        let command = Command::new(["sh", "-ec", script]);
+        host.run(&command).unwrap().succeeded(&command).unwrap().text().trim().to_string()
+    };
+    let place = folder.path().display();
+    shell(
+        host,
+        &format!(
+            "cd {place}; mkdir -p albo-1/bin 'albo-1/odd  à \"name\"'; echo x > albo-1/bin/run; chmod 777 albo-1/bin/run;
+             ln -s bin/run albo-1/start; echo y > \"albo-1/odd  à \\\"name\\\"/-> a\nb\"; tar -czf a.tar.gz albo-1;
+             mkdir -p /var/lib/comuni/archives; cp a.tar.gz /var/lib/comuni/archives/$(sha256sum a.tar.gz | cut -c1-64)"
+        ),
+    );
+    let hash = host.sha256(&folder.path().join("a.tar.gz")).unwrap().unwrap();
+    let release = from(&format!(r#"{{"release": {{"application": "albo", "release": "1.0.0", "sha256": "{hash}"}}}}"#));
+    assert_eq!(converge(&release, host).0, Action::Create);
+    let modes = shell(host, "cd /opt/comuni/releases/albo/1.0.0/; stat -c '%a %U %n' . bin bin/run start; ls odd*");
+    assert_eq!(modes, "555 root .\n555 root bin\n555 root bin/run\n777 root start\n-> a\nb");
+    release.kind().remove(host).unwrap();
+    assert_eq!(shell(host, "ls -A /opt/comuni/releases/albo"), "");
+
+    let certificate = from(
+        r#"{"certificate": {"path": "/etc/comuni.crt", "key": "/etc/comuni.key", "names": ["a.example.it", "*.b.it"],
+            "owner": "root", "group": "root", "key_mode": "0600", "lifetime_days": "90", "renew_days": "30",
+            "authority": "ab"}}"#,
+    );
+    let Check::Differs { .. } = check(&certificate, host) else { panic!() };
+    let secrets = secrets();
+    let context = Context { secrets: &secrets, host_key: &[7; 32] };
+    let mut heard = Listener(String::new());
+    certificate.kind().fix(host, &mut Means { context, authority: &mut heard }).unwrap();
+    let command = Command::new(["openssl", "req", "-noout", "-text", "-verify"]).stdin(heard.0);
+    let text = host.run(&command).unwrap().succeeded(&command).unwrap().text();
+    assert!(text.contains("DNS:a.example.it, DNS:*.b.it") && text.contains("prime256v1"), "{text}");
+}
+
+struct Listener(String);
+
+impl super::Authority for Listener {
+    fn sign(&mut self, request: super::SigningRequest) -> crate::failure::Result<super::Signed> {
+        self.0 = request.request.clone();
+        super::Authority::sign(&mut Seal, request)
+    }
+}
