@@ -80,7 +80,8 @@ impl Kind for Directory {
         let wanted = self.ownership(host)?.now()?;
         match host.stat(path)? {
             None => host.make_directory(path, &wanted),
-            Some(_) => host.set_ownership(path, &wanted),
+            Some(found) if found.kind == FileKind::Directory => host.set_ownership(path, &wanted),
+            Some(found) => Err(in_the_way(path, found.kind, "a directory")),
         }
     }
 

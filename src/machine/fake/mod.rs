@@ -37,7 +37,8 @@ pub struct Fake {
     scripted: Vec<(Vec<String>, Output)>,
     changes: Vec<String>,
     asked: RefCell<Vec<String>>,
-    answers: RefCell<HashMap<Command, Output>>,
+    /// What was answered, and about which state: tests change the world behind our back.
+    answers: RefCell<(World, HashMap<Command, Output>)>,
     fault: Option<Fault>,
 }
 
@@ -77,7 +78,7 @@ impl Fake {
             scripted: Vec::new(),
             changes: Vec::new(),
             asked: RefCell::new(Vec::new()),
-            answers: RefCell::new(HashMap::new()),
+            answers: RefCell::new((World::debian(), HashMap::new())),
             fault: None,
         }
     }
@@ -92,13 +93,13 @@ impl Fake {
         let argv = argv.iter().map(ToString::to_string).collect();
         let output = Output { status, stdout: stdout.into(), stderr: stderr.into() };
         self.scripted.insert(0, (argv, output));
-        self.answers.get_mut().clear();
+        self.answers.get_mut().1.clear();
     }
 
     /// Forgets all that [`Fake::answer`] was told.
     pub fn answer_freely(&mut self) {
         self.scripted.clear();
-        self.answers.get_mut().clear();
+        self.answers.get_mut().1.clear();
     }
 
     /// Cuts the host off at a change; every later change fails too, until [`Fake::mend`].
@@ -127,7 +128,7 @@ impl Fake {
     pub fn with_file(&mut self, path: &str, content: impl AsRef<[u8]>, mode: u32) {
         self.with_directory(parent(path), 0o755);
         self.world.put(path, Node::file(content.as_ref(), &Ownership { uid: 0, gid: 0, mode }));
-        self.answers.get_mut().clear();
+        self.answers.get_mut().1.clear();
     }
 
     /// Puts a directory there, with its parents, owned by root.
@@ -141,7 +142,7 @@ impl Fake {
     fn change<T>(&mut self, what: String, act: impl FnOnce(&mut Fake) -> Result<T>) -> Result<T> {
         let number = self.changes.len();
         self.changes.push(what);
-        self.answers.get_mut().clear();
+        self.answers.get_mut().1.clear();
         let lost = || Failure::operation("the host was cut off");
         match self.fault {
             Some(Fault::Before(at)) if number >= at => Err(lost()),
@@ -200,14 +201,17 @@ impl Machine for Fake {
     /// # Panics
     /// When the command would have changed the host: a question must not.
     fn query(&self, command: &Command) -> Result<Output> {
-        if let Some(answer) = self.answers.borrow().get(command) {
+        if self.answers.borrow().0 != self.world {
+            *self.answers.borrow_mut() = (self.world.clone(), HashMap::new());
+        }
+        if let Some(answer) = self.answers.borrow().1.get(command) {
             return Ok(answer.clone());
         }
         self.asked.borrow_mut().push(command.argv.join(" "));
         let mut after = self.world.clone();
         let answer = self.start(&mut after, command)?;
         assert!(after == self.world, "the question `{}` changed the host", command.argv.join(" "));
-        self.answers.borrow_mut().insert(command.clone(), answer.clone());
+        self.answers.borrow_mut().1.insert(command.clone(), answer.clone());
         Ok(answer)
     }
 
