@@ -76,7 +76,9 @@ pub enum Verb {
         directory: Option<PathBuf>,
     },
     /// Compare the hosts with the inventory; change nothing
-    #[command(after_help = "Examples:\n  comuni plan\n  comuni plan --member malnate --area tenant\n  comuni plan --detailed-exitcode    # 2 when changes are pending, for cron")]
+    #[command(
+        after_help = "Examples:\n  comuni plan\n  comuni plan --member malnate --area tenant\n  comuni plan --detailed-exitcode    # 2 when changes are pending, for cron"
+    )]
     Plan {
         /// What to look at.
         #[command(flatten)]
@@ -89,7 +91,9 @@ pub enum Verb {
         detailed_exitcode: bool,
     },
     /// Bring the hosts to what the inventory says
-    #[command(after_help = "Examples:\n  comuni apply\n  comuni apply --member lozza --yes\n  comuni apply --host app1 --area host --allow removals")]
+    #[command(
+        after_help = "Examples:\n  comuni apply\n  comuni apply --member lozza --yes\n  comuni apply --host app1 --area host --allow removals"
+    )]
     Apply {
         /// What to work on.
         #[command(flatten)]
@@ -176,7 +180,9 @@ pub enum Secrets {
         identity: Identity,
     },
     /// Set a secret from standard input or a prompt, or make all that are missing
-    #[command(after_help = "Examples:\n  comuni secrets set --missing\n  comuni secrets set secret://c_e863/albo/smtp_password < FILE")]
+    #[command(
+        after_help = "Examples:\n  comuni secrets set --missing\n  comuni secrets set secret://c_e863/albo/smtp_password < FILE"
+    )]
     Set {
         /// A token such as secret://c_e863/albo/smtp_password
         #[arg(required_unless_present = "missing")]

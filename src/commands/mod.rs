@@ -1,6 +1,8 @@
 //! One file per verb: the order of calls, nothing else.
 
-use crate::cli::Cli;
+mod manual;
+
+use crate::cli::{Cli, Verb};
 use crate::failure::Result;
 use crate::report::Out;
 
@@ -8,6 +10,13 @@ use crate::report::Out;
 ///
 /// # Errors
 /// Whatever the verb fails with; the kind decides the exit code.
-pub fn run(_cli: &Cli, _out: &Out) -> Result<()> {
-    todo!()
+pub fn run(cli: &Cli, out: &Out) -> Result<()> {
+    match &cli.verb {
+        Verb::Completions { shell } => {
+            manual::completions(*shell, out);
+            Ok(())
+        }
+        Verb::Man { directory } => manual::man(directory.as_deref(), out),
+        _ => todo!(),
+    }
 }

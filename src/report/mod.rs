@@ -10,6 +10,8 @@ mod plan;
 mod progress;
 mod summary;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use consent::{consent, prompt_secret};
 pub use out::Out;

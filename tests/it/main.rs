@@ -1,3 +1,4 @@
 //! The tests that need no hosts, one file per verb or rule.
 
 mod borders;
+mod cli;
