@@ -34,6 +34,7 @@ pub struct Cli {
 
 /// Options of every verb.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every verb")]
 pub struct Global {
     /// Folder of the inventory
     #[arg(short, long, value_name = "DIR", env = "COMUNI_INVENTORY", global = true)]
@@ -41,7 +42,7 @@ pub struct Global {
     /// Text for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
     pub format: Format,
-    /// Say more: whole diffs, correct resources, timings
+    /// Say more: whole diffs, the fields of what is new, what went over the wire
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
@@ -199,7 +200,7 @@ pub enum Secrets {
 /// Keys that open the secrets.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Identity {
-    /// File with an age or ssh-ed25519 identity that opens the secrets
+    /// File with an age or ssh-ed25519 identity that opens the secrets; several with `:` between them
     #[arg(long, value_name = "FILE", env = "COMUNI_IDENTITY", value_delimiter = ':')]
     pub identity: Vec<PathBuf>,
 }

@@ -40,6 +40,12 @@ impl Out {
         Out { format, verbose, colour: false, live: false, cut: OnceLock::new() }
     }
 
+    /// As on a terminal with colour.
+    #[cfg(test)]
+    pub(crate) fn coloured() -> Out {
+        Out { colour: true, ..Out::plain(Format::Text, false) }
+    }
+
     /// JSON was asked for.
     pub fn is_json(&self) -> bool {
         self.format == Format::Json

@@ -179,6 +179,20 @@ fn with_v_a_plan_also_says_what_new_things_will_be() {
 }
 
 #[test]
+fn without_its_colours_a_text_says_the_same() {
+    for (plain, coloured) in [
+        (everything().text(&text()), everything().text(&Out::coloured())),
+        (run().text(&text()), run().text(&Out::coloured())),
+    ] {
+        let mut pieces = coloured.split('\x1b');
+        let first = pieces.next().unwrap().to_string();
+        let stripped = pieces.fold(first, |text, piece| text + piece.split_once('m').unwrap().1);
+        assert_ne!(plain, coloured);
+        assert_eq!(plain, stripped);
+    }
+}
+
+#[test]
 fn a_plan_is_one_object_a_line() {
     let mut objects = vec![Object::Version { schema: json::SCHEMA, comuni: "1.2.3".into(), verb: "plan".into() }];
     objects.extend(Object::plan(&everything()));

@@ -102,6 +102,7 @@ fn every_verb_has_a_manual_page() {
     assert_eq!(pages, wanted);
     for page in &pages {
         let text = fs::read_to_string(folder.path().join("man").join(page)).unwrap();
+        assert!(text.contains("COMUNI_INVENTORY"), "{page} tells the variables");
         assert!(text.contains(".SH NAME") && text.contains(".SH SYNOPSIS"), "{page}:\n{text}");
     }
 }
@@ -160,8 +161,9 @@ fn add(page: &mut String, command: clap::Command, name: &str) {
     // What a variable is set to here is nobody's documentation.
     let mut command = command.mut_args(|argument| argument.hide_env_values(true)).bin_name(name);
     command.build();
-    write!(page, "\n## `{name}`\n\n```text\n{}\n```\n", command.clone().render_long_help().to_string().trim_end())
-        .unwrap();
+    let help = command.clone().render_long_help().to_string();
+    let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    write!(page, "\n## `{name}`\n\n```text\n{}\n```\n", lines.join("\n")).unwrap();
     for verb in command.get_subcommands() {
         add(page, verb.clone(), &format!("{name} {}", verb.get_name()));
     }
