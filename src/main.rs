@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         }
     };
     let out = Out::new(&cli.global);
-    match commands::run(&cli, &out) {
+    match commands::run(&cli, &out).and_then(|()| out.written()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             out.failure(&failure);

@@ -34,6 +34,7 @@ pub struct Cli {
 
 /// Options of every verb.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every verb")]
 pub struct Global {
     /// Folder of the inventory
     #[arg(short, long, value_name = "DIR", env = "COMUNI_INVENTORY", global = true)]
@@ -41,7 +42,7 @@ pub struct Global {
     /// Text for people, or one JSON object a line
     #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
     pub format: Format,
-    /// Say more: whole diffs, correct resources, timings
+    /// Say more: whole diffs, the fields of what is new, what went over the wire
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
@@ -76,7 +77,9 @@ pub enum Verb {
         directory: Option<PathBuf>,
     },
     /// Compare the hosts with the inventory; change nothing
-    #[command(after_help = "Examples:\n  comuni plan\n  comuni plan --member malnate --area tenant\n  comuni plan --detailed-exitcode    # 2 when changes are pending, for cron")]
+    #[command(
+        after_help = "Examples:\n  comuni plan\n  comuni plan --member malnate --area tenant\n  comuni plan --detailed-exitcode    # 2 when changes are pending, for cron"
+    )]
     Plan {
         /// What to look at.
         #[command(flatten)]
@@ -89,7 +92,9 @@ pub enum Verb {
         detailed_exitcode: bool,
     },
     /// Bring the hosts to what the inventory says
-    #[command(after_help = "Examples:\n  comuni apply\n  comuni apply --member lozza --yes\n  comuni apply --host app1 --area host --allow removals")]
+    #[command(
+        after_help = "Examples:\n  comuni apply\n  comuni apply --member lozza --yes\n  comuni apply --host app1 --area host --allow removals"
+    )]
     Apply {
         /// What to work on.
         #[command(flatten)]
@@ -176,7 +181,9 @@ pub enum Secrets {
         identity: Identity,
     },
     /// Set a secret from standard input or a prompt, or make all that are missing
-    #[command(after_help = "Examples:\n  comuni secrets set --missing\n  comuni secrets set secret://c_e863/albo/smtp_password < FILE")]
+    #[command(
+        after_help = "Examples:\n  comuni secrets set --missing\n  comuni secrets set secret://c_e863/albo/smtp_password < FILE"
+    )]
     Set {
         /// A token such as secret://c_e863/albo/smtp_password
         #[arg(required_unless_present = "missing")]
@@ -196,7 +203,7 @@ pub enum Secrets {
 /// Keys that open the secrets.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Identity {
-    /// File with an age or ssh-ed25519 identity that opens the secrets
+    /// File with an age or ssh-ed25519 identity that opens the secrets; several with `:` between them
     #[arg(long, value_name = "FILE", env = "COMUNI_IDENTITY", value_delimiter = ':')]
     pub identity: Vec<PathBuf>,
 }

@@ -27,7 +27,7 @@ pub struct Selectors {
 /// How to reach the hosts.
 #[derive(Debug, Clone, Args)]
 pub struct Way {
-    /// File with an ssh key; the agent is asked first when there is one
+    /// File with an ssh key; the agent is asked first when there is one; several with `:` between them
     #[arg(long = "key", value_name = "FILE", env = "COMUNI_SSH_KEY", value_delimiter = ':')]
     pub keys: Vec<PathBuf>,
     /// Keys that open the secrets.

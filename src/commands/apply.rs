@@ -8,7 +8,7 @@ use super::survey::{Survey, checked_archives, survey};
 use super::brake;
 use crate::cli::{Allowance, Global, Selectors, Way};
 use crate::failure::{Failure, Kind, Result};
-use crate::fleet::{Checked, HostOutcome, HostState, Outcome, Work};
+use crate::fleet::{Checked, HostOutcome, HostState, Work};
 use crate::protocol::Mode;
 use crate::report::json::Object;
 use crate::report::{HostSummary, Out, RunSummary, consent};
@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, selectors: &Selectors, way: &Way, yes: bool, 
     if counts.pending() && !yes {
         survey.progress.finish();
         out.text(&plan.text(out));
-        let (asking, question) = (*out, "Apply these changes?");
+        let (asking, question) = (out.clone(), "Apply these changes?");
         if !survey.fleet.attend(move || consent(&asking, question))?? {
             return Err(Failure::operation("not applied: the answer was not `yes`"));
         }
@@ -69,8 +69,8 @@ pub(super) fn run(global: &Global, selectors: &Selectors, way: &Way, yes: bool, 
         kind,
         elapsed: began.elapsed(),
     };
-    if out.is_verbose() {
-        traffic(&outcome, out);
+    for (host, ended) in &outcome.hosts {
+        out.traffic(host, ended.traffic.execs, ended.traffic.sent, ended.traffic.received);
     }
     summary.print(out);
     // The summary above has said it all.
@@ -102,7 +102,7 @@ fn summary(host: &str, outcome: &HostOutcome) -> HostSummary {
             let during = during.as_ref().map(|step| format!(" (during {step})")).unwrap_or_default();
             ("lost", Some(format!("{}{during}", failure.message)))
         }
-        HostState::Busy(holder) => ("busy", Some(crate::report::holder(holder))),
+        HostState::Busy(holder) => ("busy", Some(crate::report::held(holder))),
         HostState::Unreachable(failure) => ("lost", Some(failure.message.clone())),
         HostState::Refused(failure) => ("refused", Some(failure.message.clone())),
         HostState::Untouched => ("untouched", None),
@@ -114,13 +114,5 @@ fn summary(host: &str, outcome: &HostOutcome) -> HostSummary {
         failures: outcome.failed.iter().map(|failed| (failed.owner.clone(), failed.id.clone(), failed.message.clone())).collect(),
         skipped: (outcome.skipped.len() + outcome.remaining.len()) as u32,
         message,
-    }
-}
-
-fn traffic(outcome: &Outcome, out: &Out) {
-    for (host, ended) in &outcome.hosts {
-        let traffic = ended.traffic;
-        out.object(&Object::Traffic { host: host.clone(), execs: traffic.execs, sent: traffic.sent, received: traffic.received });
-        out.text(&format!("{host}: {} exec, {} bytes sent, {} bytes received\n", traffic.execs, traffic.sent, traffic.received));
     }
 }

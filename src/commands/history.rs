@@ -24,7 +24,7 @@ pub(super) fn run(global: &Global, member: Option<&str>, last: u32, since: Optio
         .transpose()?;
     let since = since.map(|text| Filter::since(text, clock::now())).transpose()?;
     let control = control_host(&inventory).ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
-    let progress = Arc::new(Progress::new(*out, "history", true));
+    let progress = Arc::new(Progress::new(out.clone(), "history", true));
     let fleet = connect(&inventory, way, &progress, Arc::new(|_, _| Err("nothing is signed here".to_string())))?;
     let read = fleet.read_evidence(control, NEWEST.max(last));
     fleet.end();

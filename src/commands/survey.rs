@@ -62,7 +62,7 @@ pub(super) fn survey(global: &Global, selectors: &Selectors, way: &Way, mode: Mo
         secrets: store.table(&tokens(catalog)),
     });
     let requests: Vec<Request> = requests.collect();
-    let progress = Arc::new(Progress::new(*out, verb, mode == Mode::Plan));
+    let progress = Arc::new(Progress::new(out.clone(), verb, mode == Mode::Plan));
     let sign = signer(&inventory, &store, compiled.catalogs.clone())?;
     let mut fleet = connect(&inventory, way, &progress, sign)?;
     let checked = fleet.check(requests);

@@ -1,25 +1,29 @@
 //! The objects of `--format json`: one a line, the first with the version of their schema.
 //!
-//! `comuni schema` writes their JSON Schema beside those of the inventory's files.
+//! `comuni schema` writes their JSON Schema beside those of the inventory's files; `docs/output.md` is for people.
+
+mod reference;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::plan::{Counts, HostState, PlanView};
+use super::plan::{Counts, HostState, PlanView, held};
 use crate::failure::Failure;
 use crate::protocol::{Finding, Outcome};
 use crate::resources::Action;
 
+pub use reference::{reference, schema};
+
 /// Version of the objects. Additions do not change it; a removal or a new meaning does.
 pub const SCHEMA: u32 = 1;
 
-/// One object of the stream.
+/// One line of `comuni --format json`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Object {
-    /// The first object.
+    /// The first object of every stream.
     Version {
-        /// Version of these objects.
+        /// Version of these objects: additions do not change it, a removal or a new meaning does.
         schema: u32,
         /// Version of the program.
         comuni: String,
@@ -41,7 +45,7 @@ pub enum Object {
         /// What to do.
         help: Option<String>,
     },
-    /// A resource that is not simply as it must be.
+    /// A resource that is not simply as it must be, in a plan; the correct ones are only counted.
     Resource {
         /// Host.
         host: String,
@@ -55,49 +59,53 @@ pub enum Object {
         outcome: String,
         /// The fields that differ; values of secrets are never there.
         changes: Vec<FieldChange>,
-        /// Why it is not known or failed.
+        /// Why it is not known or not checked, what it waits for, or the host's own words when it failed.
         why: Option<String>,
-        /// Somebody changed it on the host.
+        /// Somebody changed it on the host since it was last applied.
         drifted: bool,
     },
     /// A notification owed from an earlier run.
     Owed {
         /// Host.
         host: String,
-        /// `reload nginx`...
+        /// `reload nginx.service`...
         notification: String,
-        /// Whose change caused it.
+        /// A member's code or `host`: whose change caused it.
         owner: String,
     },
-    /// A host that gave no answer.
+    /// A host that could not be compared.
     Host {
         /// Host.
         host: String,
         /// `busy` or `lost`.
         state: String,
-        /// Who holds the lock, or what went wrong.
+        /// Who holds the lock since when, or what went wrong.
         message: String,
+        /// What to do next.
+        hints: Vec<String>,
     },
-    /// What a plan comes to.
+    /// What a plan comes to, after all its resources.
     Plan {
-        /// The numbers.
+        /// The numbers over all hosts.
         counts: Counts,
-        /// An apply would do something.
+        /// An apply would do something. Hosts and resources that were not compared are not in it.
         pending: bool,
     },
     /// A step of an apply.
     Step {
         /// Host.
         host: String,
-        /// `started`, `fixed`, `failed`, `skipped`, `notified`, `stage`, `lost`...
+        /// `started`, `fixed`, `failed`, `skipped` (left out), `notified`, `lost`, or `done`: nothing more will happen there.
         event: String,
-        /// Resource or notification.
+        /// Resource or notification; with `started` it may also be a word such as `connecting`.
         id: Option<String>,
         /// A member's code or `host`.
         owner: Option<String>,
-        /// With the command's own words.
+        /// When it was fixed: `create`, `change` or `remove`.
+        action: Option<String>,
+        /// Why it failed, with the command's own words, or why the host is lost.
         message: Option<String>,
-        /// How long it took.
+        /// How long it took, when it was fixed.
         milliseconds: Option<u64>,
     },
     /// What an apply came to on one host.
@@ -110,20 +118,20 @@ pub enum Object {
         fixed: u32,
         /// Resources that failed.
         failed: u32,
-        /// Resources left out.
+        /// Resources left out because their owner failed, or because the host was lost.
         skipped: u32,
         /// Why it was lost or busy.
         message: Option<String>,
     },
-    /// What went over the connection to a host.
+    /// What went over the wire to one host, with `-v`: the same every time for the same work.
     Traffic {
         /// Host.
         host: String,
-        /// Commands started over ssh.
+        /// Commands started on it over ssh.
         execs: u32,
-        /// Bytes written to them.
+        /// Bytes sent to them, without the encryption's share.
         sent: u64,
-        /// Bytes read from them.
+        /// Bytes received from them, without the encryption's share.
         received: u64,
     },
     /// The end of an apply.
@@ -199,12 +207,14 @@ impl Object {
                 HostState::Busy(holder) => objects.push(Object::Host {
                     host: host.host.clone(),
                     state: "busy".to_string(),
-                    message: format!("{}@{} runs {}", holder.operator.user, holder.operator.machine, holder.verb),
+                    message: held(holder),
+                    hints: Vec::new(),
                 }),
                 HostState::Lost(failure) => objects.push(Object::Host {
                     host: host.host.clone(),
                     state: "lost".to_string(),
                     message: failure.message.clone(),
+                    hints: failure.hints.clone(),
                 }),
             }
         }
@@ -240,11 +250,6 @@ impl Object {
             drifted: finding.drifted,
         }
     }
-}
-
-/// The JSON Schema of the objects.
-pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(Object).to_value()
 }
 
 /// The word for an action.

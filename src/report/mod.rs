@@ -10,10 +10,12 @@ mod plan;
 mod progress;
 mod summary;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use consent::{consent, prompt_secret};
 pub use out::Out;
-pub use plan::{Counts, HostPlan, HostState, PlanView, holder};
+pub use plan::{Counts, HostPlan, HostState, PlanView, held};
 pub use progress::{Progress, Step};
 pub use summary::{HostSummary, RunSummary};
 pub use table::table;

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diff::unified;
-use super::out::{Colour, Out};
+use super::out::{Colour, Out, indented, visible};
+use super::table;
 use crate::catalog::HOST_OWNER;
+use crate::evidence::clock::local_time;
 use crate::failure::Failure;
 use crate::protocol::{Debt, Finding, Holder, Outcome};
 use crate::resources::{Action, Change};
@@ -106,12 +108,8 @@ impl PlanView {
     pub fn text(&self, out: &Out) -> String {
         let mut text = String::new();
         for owner in self.owners() {
-            let name = if owner == HOST_OWNER {
-                "The machines".to_string()
-            } else {
-                format!("{} ({owner})", self.members.get(&owner).map_or("no member file", String::as_str))
-            };
-            text.push_str(&format!("{}\n", out.paint(Colour::Bold, &name)));
+            let heading = if owner == HOST_OWNER { "The machines".to_string() } else { self.whose(&owner) };
+            text.push_str(&format!("{}\n", out.paint(Colour::Bold, &heading)));
             for host in &self.hosts {
                 let lines: String = self
                     .findings(host)
@@ -125,8 +123,9 @@ impl PlanView {
             text.push('\n');
         }
         text.push_str(&self.debts());
-        text.push_str(&self.removals(out));
+        text.push_str(&self.kept());
         text.push_str(&self.silent_hosts(out));
+        text.push_str(&self.removals(out));
         text.push_str(&self.summary(out));
         text
     }
@@ -139,8 +138,17 @@ impl PlanView {
     /// The last line of a plan.
     pub fn summary(&self, out: &Out) -> String {
         let counts = self.counts();
-        let heard = self.hosts.iter().filter(|host| matches!(host.state, HostState::Checked { .. })).count();
-        let fleet = format!("{} correct on {heard} of {} hosts", counts.correct, self.hosts.len());
+        let of_state = |wanted: fn(&HostState) -> bool| self.hosts.iter().filter(|host| wanted(&host.state)).count();
+        let heard = of_state(|state| matches!(state, HostState::Checked { .. }));
+        let mut fleet = format!("{} correct on {heard} of {} hosts", counts.correct, self.hosts.len());
+        for (count, what) in [
+            (of_state(|state| matches!(state, HostState::Busy(_))), "busy"),
+            (of_state(|state| matches!(state, HostState::Lost(_))), "NOT REACHED"),
+        ] {
+            if count > 0 {
+                fleet.push_str(&format!(", {count} {what}"));
+            }
+        }
         let mut parts = Vec::new();
         for (count, what) in [
             (counts.create, "to create"),
@@ -150,7 +158,7 @@ impl PlanView {
             (counts.remove, "TO REMOVE"),
             (counts.keep, "kept because they hold data"),
             (counts.not_checked, "not checked"),
-            (counts.foreign, "foreign"),
+            (counts.foreign, "not ours"),
             (counts.failed, "could not be compared"),
         ] {
             if count > 0 {
@@ -158,9 +166,20 @@ impl PlanView {
             }
         }
         if !counts.pending() {
-            parts.insert(0, "no changes".to_string());
+            // What was not looked at may hide changes.
+            let whole = heard == self.hosts.len() && counts.not_checked + counts.failed == 0;
+            parts.insert(0, if whole { "no changes" } else { "no changes in what could be compared" }.to_string());
         }
         format!("{} {}; {fleet}.\n", out.paint(Colour::Bold, "Plan:"), parts.join(", "))
+    }
+
+    /// An owner as people know it.
+    fn whose(&self, owner: &str) -> String {
+        match self.members.get(owner) {
+            _ if owner == HOST_OWNER => "the machine".to_string(),
+            Some(name) => format!("{name} ({owner})"),
+            None => format!("{owner} (no member file)"),
+        }
     }
 
     fn findings<'a>(&'a self, host: &'a HostPlan) -> impl Iterator<Item = &'a Finding> {
@@ -170,7 +189,7 @@ impl PlanView {
         }
     }
 
-    /// Owners with something to say, the machines first, then members by name.
+    /// Owners with something to say: the machines, then members by name, then codes without a member.
     fn owners(&self) -> Vec<String> {
         let with_news: BTreeSet<&String> = self
             .hosts
@@ -180,7 +199,10 @@ impl PlanView {
             .map(|finding| &finding.owner)
             .collect();
         let mut owners: Vec<String> = with_news.into_iter().cloned().collect();
-        owners.sort_by_key(|owner| (owner != HOST_OWNER, self.members.get(owner).cloned(), owner.clone()));
+        owners.sort_by_cached_key(|owner| {
+            let name = self.members.get(owner);
+            (owner != HOST_OWNER, name.is_none(), name.cloned(), owner.clone())
+        });
         owners
     }
 
@@ -189,35 +211,53 @@ impl PlanView {
         for host in &self.hosts {
             if let HostState::Checked { debts, .. } = &host.state {
                 for debt in debts {
-                    text.push_str(&format!("  {}: {} is owed from an earlier run ({})\n", host.host, debt.notification, debt.owner));
+                    text.push_str(&format!(
+                        "  {}: {} is owed from an earlier run, since {}, for {}\n",
+                        host.host,
+                        debt.notification,
+                        local_time(debt.since),
+                        self.whose(&debt.owner)
+                    ));
                 }
             }
         }
-        if text.is_empty() { text } else { format!("Owed\n{text}\n") }
+        if text.is_empty() { text } else { format!("Owed: the next apply does it\n{text}\n") }
+    }
+
+    fn kept(&self) -> String {
+        let text = table(&self.rows(Action::Keep, "  ="));
+        if text.is_empty() {
+            return text;
+        }
+        format!("No longer wanted, but kept because they hold data (an apply never deletes data)\n{text}\n")
     }
 
     fn removals(&self, out: &Out) -> String {
-        let mut kept = String::new();
-        let mut removed = String::new();
+        let lines = table(&self.rows(Action::Remove, "  -"));
+        if lines.is_empty() {
+            return lines;
+        }
+        let painted: String = lines.lines().map(|line| out.paint(Colour::Red, line) + "\n").collect();
+        format!("{}\n{painted}\n", out.paint(Colour::Bold, "To be REMOVED"))
+    }
+
+    /// Host, owner and resource of everything with this action.
+    fn rows(&self, wanted: Action, sign: &str) -> Vec<Vec<String>> {
+        let row = |host: &HostPlan, finding: &Finding| {
+            vec![
+                format!("{sign} {}", host.host),
+                self.whose(&finding.owner),
+                visible(&finding.id).into_owned(),
+                by_hand(finding).trim_start().to_string(),
+            ]
+        };
+        let mut rows = Vec::new();
         for host in &self.hosts {
-            for finding in self.findings(host) {
-                let what = format!("{}  {}  {}", host.host, finding.owner, finding.id);
-                match &finding.outcome {
-                    Outcome::Differs { action: Action::Keep, .. } => kept.push_str(&format!("  = {what}\n")),
-                    Outcome::Differs { action: Action::Remove, .. } => {
-                        removed.push_str(&format!("  {}\n", out.paint(Colour::Red, &format!("- {what}"))));
-                    }
-                    _ => {}
-                }
-            }
+            let with =
+                |finding: &&Finding| matches!(finding.outcome, Outcome::Differs { action, .. } if action == wanted);
+            rows.extend(self.findings(host).filter(with).map(|finding| row(host, finding)));
         }
-        if !kept.is_empty() {
-            kept = format!("No longer wanted, but kept because it holds data (only `offboard` deletes data)\n{kept}\n");
-        }
-        if !removed.is_empty() {
-            removed = format!("To be REMOVED\n{removed}\n");
-        }
-        kept + &removed
+        rows
     }
 
     fn silent_hosts(&self, out: &Out) -> String {
@@ -225,65 +265,91 @@ impl PlanView {
         for host in &self.hosts {
             match &host.state {
                 HostState::Checked { .. } => {}
-                HostState::Busy(lock) => text.push_str(&format!("{}: busy: {}\n", host.host, holder(lock))),
+                HostState::Busy(holder) => text.push_str(&format!("  {}: busy: {}\n", host.host, held(holder))),
                 HostState::Lost(failure) => {
-                    text.push_str(&format!("{}\n", out.paint(Colour::Red, &format!("{}: {}", host.host, failure.message))));
-                    for hint in &failure.hints {
-                        text.push_str(&format!("  hint: {hint}\n"));
-                    }
+                    let (first, rest) = first_line(&failure.message);
+                    let heading = format!("  {}: {first}", host.host);
+                    text.push_str(&format!("{}\n{}", out.paint(Colour::Red, &heading), indented(rest, "    ")));
+                    text.extend(failure.hints.iter().map(|hint| indented(&format!("hint: {hint}"), "    ")));
                 }
             }
         }
-        if text.is_empty() { text } else { text + "\n" }
+        if text.is_empty() { text } else { format!("Not compared\n{text}\n") }
     }
 }
 
-/// Who holds a lock, from where, for what, since when.
-pub fn holder(holder: &Holder) -> String {
-    let Holder { operator, verb, since } = holder;
-    let since = crate::evidence::clock::local_time(*since);
-    format!("{}@{} holds the lock for `{verb}` since {since}", operator.user, operator.machine)
+/// Who holds a lock, for what, since when.
+pub fn held(holder: &Holder) -> String {
+    let who = &holder.operator;
+    format!("{}@{} holds the lock for `{}` since {}", who.user, who.machine, holder.verb, local_time(holder.since))
 }
 
 fn is_removal(finding: &Finding) -> bool {
     matches!(finding.outcome, Outcome::Differs { action: Action::Remove | Action::Keep, .. })
 }
 
+fn by_hand(finding: &Finding) -> &'static str {
+    if finding.drifted { "  (changed on the host by hand)" } else { "" }
+}
+
 fn line(out: &Out, finding: &Finding) -> String {
-    let by_hand = if finding.drifted { "  (changed on the host by hand)" } else { "" };
+    let id = visible(&finding.id);
+    let by_hand = by_hand(finding);
     match &finding.outcome {
         Outcome::Differs { action: Action::Create, changes } => {
-            let mut text = format!("    {}\n", out.paint(Colour::Green, &format!("+ {}{by_hand}", finding.id)));
+            let mut text = format!("    {}\n", out.paint(Colour::Green, &format!("+ {id}{by_hand}")));
             if out.is_verbose() {
-                text.extend(changes.iter().map(|change| field(out, change)));
+                text.extend(changes.iter().map(|change| field(out, change, true)));
             }
             text
         }
         Outcome::Differs { changes, .. } => {
-            let mut text = format!("    {}\n", out.paint(Colour::Yellow, &format!("~ {}{by_hand}", finding.id)));
-            text.extend(changes.iter().map(|change| field(out, change)));
+            let mut text = format!("    {}\n", out.paint(Colour::Yellow, &format!("~ {id}{by_hand}")));
+            text.extend(changes.iter().map(|change| field(out, change, false)));
             text
         }
-        Outcome::KnownAfter { needs } => format!("    ? {}  known after {needs}\n", finding.id),
-        Outcome::NotChecked { why } => format!("    ? {}  {why}\n", finding.id),
-        Outcome::Failed { message } => format!("    {}\n", out.paint(Colour::Red, &format!("! {}  {message}", finding.id))),
-        Outcome::Foreign => format!("    ! {}  is not ours; left alone\n", finding.id),
+        Outcome::KnownAfter { needs } => format!("    ? {id}  known after {needs}\n"),
+        Outcome::NotChecked { why } => {
+            let why = why.strip_prefix("not checked: ").unwrap_or(why);
+            format!("    ? {id}  not checked: {}\n", visible(why))
+        }
+        Outcome::Failed { message } => {
+            let (first, rest) = first_line(message);
+            let heading = out.paint(Colour::Red, &format!("! {id}  could not be compared: {first}"));
+            format!("    {heading}\n{}", indented(rest, "        "))
+        }
+        Outcome::Foreign => format!("    ! {id}  is not ours; left alone\n"),
     }
 }
 
-fn field(out: &Out, change: &Change) -> String {
+/// One field that differs. Of something new, only what it will be is told.
+fn field(out: &Out, change: &Change, new: bool) -> String {
     let name = &change.field;
-    match (&change.before, &change.after) {
-        _ if change.secret => format!("        {name}: differs (secret, not shown)\n"),
-        (Some(before), Some(after)) if before.contains('\n') || after.contains('\n') => {
-            format!("        {name}:\n{}", unified(out, before, after, "          "))
-        }
-        (None, Some(after)) if after.contains('\n') => {
-            format!("        {name}:\n{}", unified(out, "", after, "          "))
-        }
-        (Some(before), Some(after)) => format!("        {name}: {before} -> {after}\n"),
-        (None, Some(after)) => format!("        {name}: {after}\n"),
-        (Some(before), None) => format!("        {name}: {before} -> (none)\n"),
-        (None, None) => format!("        {name}: differs\n"),
+    if change.secret {
+        return format!("        {name}: differs (secret, not shown)\n");
     }
+    let lines = |value: &Option<String>| value.as_deref().is_some_and(|value| value.contains('\n'));
+    if lines(&change.before) || lines(&change.after) {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        return format!("        {name}:\n{}", unified(out, &text(&change.before), &text(&change.after), "          "));
+    }
+    match (&change.before, &change.after) {
+        (None, None) => format!("        {name}: differs\n"),
+        (None, Some(after)) if new => format!("        {name}: {}\n", value(Some(after))),
+        (before, after) => format!("        {name}: {} -> {}\n", value(before.as_deref()), value(after.as_deref())),
+    }
+}
+
+/// A value on one line; what cannot be seen gets a word.
+fn value(value: Option<&str>) -> String {
+    match value {
+        None => "(none)".to_string(),
+        Some("") => "(empty)".to_string(),
+        Some(value) => visible(value).into_owned(),
+    }
+}
+
+fn first_line(message: &str) -> (String, &str) {
+    let (first, rest) = message.split_once('\n').unwrap_or((message, ""));
+    (visible(first).into_owned(), rest)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::json::{Object, action_word};
-use super::Out;
+use super::out::{Out, visible};
 use crate::resources::Action;
 
 /// One thing that happened on a host.
@@ -112,15 +112,15 @@ impl Progress {
         }
     }
 
-    fn line(&self, host: &str, step: &Step) -> Option<String> {
+    pub(super) fn line(&self, host: &str, step: &Step) -> Option<String> {
         let at = format!("{:7.1}s {host}", self.started.elapsed().as_secs_f64());
         match step {
             Step::Fixed { id, owner, action, milliseconds } if !self.quiet => {
                 Some(format!("{at}  {owner}  {} {id} ({milliseconds} ms)", past(*action)))
             }
             Step::Notified(notification) if !self.quiet => Some(format!("{at}  {notification}")),
-            Step::Failed { id, owner, message } => Some(format!("{at}  {owner}  FAILED {id}: {message}")),
-            Step::Lost(why) => Some(format!("{at}  LOST: {why}")),
+            Step::Failed { id, owner, message } => Some(format!("{at}  {owner}  FAILED {id}: {}", further(message))),
+            Step::Lost(why) => Some(format!("{at}  LOST: {}", further(why))),
             _ => None,
         }
     }
@@ -155,6 +155,11 @@ impl Screen {
     }
 }
 
+/// Further lines stand below the first, so that every step begins at the margin.
+fn further(message: &str) -> String {
+    visible(message.trim_end()).replace('\n', "\n          ")
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -172,12 +177,14 @@ fn past(action: Action) -> &'static str {
     }
 }
 
-fn object(host: &str, step: &Step) -> Object {
+pub(super) fn object(host: &str, step: &Step) -> Object {
+    let action = match step {
+        Step::Fixed { action, .. } => Some(action_word(*action).to_string()),
+        _ => None,
+    };
     let (event, id, owner, message, milliseconds) = match step {
         Step::Doing(what) => ("started", Some(what), None, None, None),
-        Step::Fixed { id, owner, action, milliseconds } => {
-            (action_word(*action), Some(id), Some(owner), None, Some(*milliseconds))
-        }
+        Step::Fixed { id, owner, milliseconds, .. } => ("fixed", Some(id), Some(owner), None, Some(*milliseconds)),
         Step::Failed { id, owner, message } => ("failed", Some(id), Some(owner), Some(message), None),
         Step::Skipped { id, owner } => ("skipped", Some(id), Some(owner), None, None),
         Step::Notified(notification) => ("notified", Some(notification), None, None, None),
@@ -189,6 +196,7 @@ fn object(host: &str, step: &Step) -> Object {
         event: event.to_string(),
         id: id.cloned(),
         owner: owner.cloned(),
+        action,
         message: message.cloned(),
         milliseconds,
     }

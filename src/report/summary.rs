@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::out::{Colour, Out};
 use super::json::Object;
+use super::out::{Colour, Out, indented};
 use super::table;
 use crate::failure::Kind;
 
@@ -40,63 +40,82 @@ pub struct RunSummary {
 impl RunSummary {
     /// Prints it.
     pub fn print(&self, out: &Out) {
-        for host in &self.hosts {
-            out.object(&Object::HostResult {
-                host: host.host.clone(),
-                result: host.result.clone(),
-                fixed: host.fixed,
-                failed: host.failures.len() as u32,
-                skipped: host.skipped,
-                message: host.message.clone(),
-            });
-        }
-        out.object(&Object::Run {
+        self.objects().iter().for_each(|object| out.object(object));
+        out.text(&self.text(out));
+    }
+
+    /// As objects: one a host, then the run's.
+    pub fn objects(&self) -> Vec<Object> {
+        let result = |host: &HostSummary| Object::HostResult {
+            host: host.host.clone(),
+            result: host.result.clone(),
+            fixed: host.fixed,
+            failed: host.failures.len() as u32,
+            skipped: host.skipped,
+            message: host.message.clone(),
+        };
+        let mut objects: Vec<Object> = self.hosts.iter().map(result).collect();
+        objects.push(Object::Run {
             exit: self.kind.map_or(0, Kind::exit_code),
             milliseconds: self.elapsed.as_millis() as u64,
         });
-        out.text(&self.text(out));
+        objects
     }
 
     /// As text for people.
     pub fn text(&self, out: &Out) -> String {
         let mut text = String::new();
+        let mut told = |heading: String, words: &str| {
+            text.push_str(&format!("{}\n{}", out.paint(Colour::Red, &heading), indented(words, "    ")));
+        };
         for host in &self.hosts {
             for (owner, id, message) in &host.failures {
-                let heading = format!("{}: {id} ({owner}) failed", host.host);
-                text.push_str(&format!("{}\n{}", out.paint(Colour::Red, &heading), indented(message)));
+                told(format!("{}: {id} ({owner}) failed", host.host), message);
+            }
+            if let Some(message) = &host.message {
+                told(format!("{}: {}", host.host, host.result), message);
             }
         }
-        let rows: Vec<Vec<String>> = self
-            .hosts
-            .iter()
-            .map(|host| {
-                let mut numbers = format!("{} fixed", host.fixed);
-                if !host.failures.is_empty() {
-                    numbers.push_str(&format!(", {} failed", host.failures.len()));
-                }
-                if host.skipped > 0 {
-                    numbers.push_str(&format!(", {} left out", host.skipped));
-                }
-                vec![host.host.clone(), host.result.clone(), numbers, host.message.clone().unwrap_or_default()]
-            })
-            .collect();
-        text.push_str(&table(&rows));
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let row = |host: &HostSummary| {
+            let numbers = numbers(host.fixed, host.failures.len(), host.skipped);
+            vec![host.host.clone(), host.result.clone(), numbers]
+        };
+        text.push_str(&table(&self.hosts.iter().map(row).collect::<Vec<_>>()));
         if !self.members.is_empty() {
             text.push_str(&format!("Not finished for: {}\n", self.members.join(", ")));
         }
-        let fixed: u32 = self.hosts.iter().map(|host| host.fixed).sum();
-        let failed: usize = self.hosts.iter().map(|host| host.failures.len()).sum();
-        let lost = self.hosts.iter().filter(|host| host.result == "lost").count();
-        let mut closing = format!("{fixed} fixed, {failed} failed");
-        if lost > 0 {
-            closing.push_str(&format!(", {lost} hosts lost"));
+        text.push_str(&self.closing(out));
+        text
+    }
+
+    fn closing(&self, out: &Out) -> String {
+        let mut closing = numbers(
+            self.hosts.iter().map(|host| host.fixed).sum(),
+            self.hosts.iter().map(|host| host.failures.len()).sum(),
+            self.hosts.iter().map(|host| host.skipped).sum(),
+        );
+        for result in ["lost", "busy"] {
+            match self.hosts.iter().filter(|host| host.result == result).count() {
+                0 => {}
+                1 => closing.push_str(&format!(", 1 host {result}")),
+                count => closing.push_str(&format!(", {count} hosts {result}")),
+            }
         }
         let word = if self.kind.is_none() { "Applied:" } else { "Not all applied:" };
-        text.push_str(&format!("{} {closing}, in {:.1} s.\n", out.paint(Colour::Bold, word), self.elapsed.as_secs_f64()));
-        text
+        format!("{} {closing}, in {:.1} s.\n", out.paint(Colour::Bold, word), self.elapsed.as_secs_f64())
     }
 }
 
-fn indented(message: &str) -> String {
-    message.lines().map(|line| format!("    {line}\n")).collect()
+fn numbers(fixed: u32, failed: usize, skipped: u32) -> String {
+    let mut numbers = format!("{fixed} fixed");
+    if failed > 0 {
+        numbers.push_str(&format!(", {failed} failed"));
+    }
+    if skipped > 0 {
+        numbers.push_str(&format!(", {skipped} left out"));
+    }
+    numbers
 }

@@ -2,3 +2,4 @@
 
 mod borders;
 mod validate;
+mod cli;
