@@ -5,11 +5,12 @@
 mod command;
 mod fake;
 mod local;
+mod process;
 
 use std::path::Path;
 
 pub use command::{Command, Output};
-pub use fake::Fake;
+pub use fake::{Fake, Fault, Node, Program, Unit, World};
 pub use local::Local;
 
 use crate::failure::Result;
@@ -112,4 +113,9 @@ fn id_in(machine: &dyn Machine, database: &str, name: &str) -> Result<Option<u32
         (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
     });
     Ok(id)
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

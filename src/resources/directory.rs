@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::differences::{Differences, Known};
+use super::places::{add_ownership, compare_ownership, in_the_way, ownership, placed, straight};
+use super::{Action, Check, Context, Kind, Means};
+use crate::failure::{Failure, Result};
+use crate::machine::{FileKind, Machine, Ownership};
+
 /// A directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
@@ -27,21 +33,72 @@ pub struct Directory {
     pub exclusive: bool,
 }
 
-impl super::Kind for Directory {
+impl Directory {
+    /// The names of all that is in it, sorted; empty when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn names(&self, host: &dyn Machine) -> Result<Vec<String>> {
+        host.list(straight(&self.path)?)
+    }
+
+    fn ownership(&self, host: &dyn Machine) -> Result<Known<Ownership>> {
+        ownership(host, &self.owner, &self.group, self.mode)
+    }
+}
+
+impl Kind for Directory {
     fn id(&self) -> String {
-        todo!()
+        format!("directory:{}", self.path)
     }
-    fn check(
-        &self,
-        _host: &dyn crate::machine::Machine,
-        _context: &super::Context,
-    ) -> crate::failure::Result<super::Check> {
-        todo!()
+
+    fn check(&self, host: &dyn Machine, _context: &Context) -> Result<Check> {
+        let path = match placed(host, &self.path)? {
+            Known::Now(path) => path,
+            Known::After(check) => return Ok(check),
+        };
+        let wanted = match self.ownership(host)? {
+            Known::Now(wanted) => wanted,
+            Known::After(check) => return Ok(check),
+        };
+        let mut differences = Differences::new();
+        match host.stat(path)? {
+            None => {
+                add_ownership(&mut differences, &self.owner, &self.group, self.mode);
+                Ok(differences.into_check(Action::Create))
+            }
+            Some(found) if found.kind == FileKind::Directory => {
+                compare_ownership(&mut differences, host, &found, &wanted)?;
+                Ok(differences.into_check(Action::Change))
+            }
+            Some(found) => Err(in_the_way(path, found.kind, "a directory")),
+        }
     }
-    fn fix(&self, _host: &mut dyn crate::machine::Machine, _means: &mut super::Means) -> crate::failure::Result<()> {
-        todo!()
+
+    fn fix(&self, host: &mut dyn Machine, _means: &mut Means) -> Result<()> {
+        let path = straight(&self.path)?;
+        let wanted = self.ownership(host)?.now()?;
+        match host.stat(path)? {
+            None => host.make_directory(path, &wanted),
+            Some(found) if found.kind == FileKind::Directory => host.set_ownership(path, &wanted),
+            Some(found) => Err(in_the_way(path, found.kind, "a directory")),
+        }
     }
-    fn remove(&self, _host: &mut dyn crate::machine::Machine) -> crate::failure::Result<()> {
-        todo!()
+
+    fn remove(&self, host: &mut dyn Machine) -> Result<()> {
+        let names = self.names(host)?;
+        if names.is_empty() {
+            return host.remove(straight(&self.path)?);
+        }
+        Err(Failure::operation(format!("{} is no longer wanted, but is not empty: {}", self.path, names.join(", ")))
+            .hint("Move by hand what is still needed, remove the rest, then apply again."))
+    }
+
+    fn holds_data(&self) -> bool {
+        self.data
+    }
+
+    fn paths(&self) -> Vec<String> {
+        vec![self.path.clone()]
     }
 }

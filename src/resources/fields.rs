@@ -47,3 +47,8 @@ pub fn mode<'de, D: Deserializer<'de>>(input: D) -> Result<u32, D::Error> {
 pub fn write_mode<S: serde::Serializer>(bits: &u32, output: S) -> Result<S::Ok, S::Error> {
     output.serialize_str(&format!("{bits:04o}"))
 }
+
+/// No limit.
+pub fn unlimited() -> u32 {
+    u32::MAX
+}

@@ -1,6 +1,14 @@
 //! A regular file with its whole content.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::differences::{Differences, Known};
+use super::places::{add_ownership, compare_ownership, in_the_way, ownership, placed, straight};
+use super::secret_table::{token_names, tokens};
+use super::{Action, Check, Context, Kind, Means, SecretTable};
+use crate::failure::{Failure, Result};
+use crate::machine::{FileKind, Machine, Ownership, Stat, hex};
 
 pub(super) fn root() -> String {
     "root".to_string()
@@ -52,7 +60,7 @@ pub enum Notification {
 impl TryFrom<String> for Notification {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Notification, String> {
+    fn try_from(text: String) -> std::result::Result<Notification, String> {
         match text.split(' ').collect::<Vec<_>>()[..] {
             ["daemon-reload"] => Ok(Notification::DaemonReload),
             ["reload", unit] if !unit.is_empty() => Ok(Notification::Reload(unit.to_string())),
@@ -112,21 +120,142 @@ pub struct File {
     pub confirm: Option<Confirm>,
 }
 
-impl super::Kind for File {
-    fn id(&self) -> String {
-        todo!()
+/// Longer texts are told apart by their digests.
+const SHOWN: usize = 256 * 1024;
+const OTHERS_MAY_READ: u32 = 0o004;
+
+impl File {
+    /// The content with every token replaced; `None` when a secret in it was not given.
+    ///
+    /// # Errors
+    /// When a token is malformed, or its value does not fit the format it is wanted in.
+    pub fn rendered(&self, secrets: &SecretTable) -> Result<Option<Vec<u8>>> {
+        let rendered = secrets.replace(&self.content).map_err(|failure| failure.context(&self.path))?;
+        Ok(rendered.map(String::into_bytes))
     }
-    fn check(
+
+    fn ownership(&self, host: &dyn Machine) -> Result<Known<Ownership>> {
+        ownership(host, &self.owner, &self.group, self.mode)
+    }
+
+    fn refuse_open_secret(&self) -> Result<()> {
+        if self.mode & OTHERS_MAY_READ == 0 || tokens(&self.content)?.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::operation(format!(
+            "{} holds a secret and would be readable by all (mode {:04o})",
+            self.path, self.mode
+        ))
+        .hint("Give it a mode such as \"0640\" or \"0600\" in the playbook."))
+    }
+
+    /// What may be shown of a text that differs. A file that others could not read may hold a secret that we no
+    /// longer know, hence its old content is not shown either.
+    fn note_content(
         &self,
-        _host: &dyn crate::machine::Machine,
-        _context: &super::Context,
-    ) -> crate::failure::Result<super::Check> {
-        todo!()
+        differences: &mut Differences,
+        found: &Stat,
+        before: &[u8],
+        context: &Context,
+    ) -> Result<()> {
+        let closed = found.mode & OTHERS_MAY_READ == 0;
+        if closed || context.secrets.shows_in(before) || !tokens(&self.content)?.is_empty() {
+            differences.hide("content");
+        } else {
+            let after = self.content.as_bytes();
+            differences.note("content", Some(shown(before, after)), Some(shown(after, before)));
+        }
+        Ok(())
     }
-    fn fix(&self, _host: &mut dyn crate::machine::Machine, _means: &mut super::Means) -> crate::failure::Result<()> {
-        todo!()
+}
+
+/// The text, or its length and digest when it or its counterpart is too long or no text.
+fn shown(bytes: &[u8], counterpart: &[u8]) -> String {
+    let short = bytes.len().max(counterpart.len()) <= SHOWN && std::str::from_utf8(counterpart).is_ok();
+    match std::str::from_utf8(bytes) {
+        Ok(text) if short => text.to_string(),
+        _ => format!("{} bytes, sha256 {}", bytes.len(), hex(&Sha256::digest(bytes))),
     }
-    fn remove(&self, _host: &mut dyn crate::machine::Machine) -> crate::failure::Result<()> {
-        todo!()
+}
+
+impl Kind for File {
+    fn id(&self) -> String {
+        format!("file:{}", self.path)
+    }
+
+    fn check(&self, host: &dyn Machine, context: &Context) -> Result<Check> {
+        self.refuse_open_secret()?;
+        let path = match placed(host, &self.path)? {
+            Known::Now(path) => path,
+            Known::After(check) => return Ok(check),
+        };
+        let wanted = match self.ownership(host)? {
+            Known::Now(wanted) => wanted,
+            Known::After(check) => return Ok(check),
+        };
+        let found = host.stat(path)?;
+        if let Some(Stat { kind: kind @ (FileKind::Directory | FileKind::Other), .. }) = found {
+            return Err(in_the_way(path, kind, "a file"));
+        }
+        let Some(content) = self.rendered(context.secrets)? else {
+            return Ok(context.secrets.not_checked(&self.secrets()));
+        };
+        let mut differences = Differences::new();
+        let Some(found) = found else {
+            match tokens(&self.content)?.is_empty() {
+                true => differences.add("content", shown(&content, b"")),
+                false => differences.hide("content"),
+            }
+            add_ownership(&mut differences, &self.owner, &self.group, self.mode);
+            return Ok(differences.into_check(Action::Create));
+        };
+        if found.kind == FileKind::Symlink {
+            let target = host.link_target(path)?.unwrap_or_default();
+            differences.compare("kind", format!("a symbolic link to {target}"), "a file");
+            return Ok(differences.into_check(Action::Change));
+        }
+        let before = host.read(path)?.unwrap_or_default();
+        if before != content {
+            self.note_content(&mut differences, &found, &before, context)?;
+        }
+        compare_ownership(&mut differences, host, &found, &wanted)?;
+        Ok(differences.into_check(Action::Change))
+    }
+
+    fn fix(&self, host: &mut dyn Machine, means: &mut Means) -> Result<()> {
+        self.refuse_open_secret()?;
+        let path = straight(&self.path)?;
+        let wanted = self.ownership(host)?.now()?;
+        let Some(content) = self.rendered(means.context.secrets)? else {
+            return Err(Failure::operation(format!("{} needs a secret that was not given", self.path)));
+        };
+        match host.stat(path)? {
+            Some(found) if found.kind == FileKind::File && host.read(path)?.as_deref() == Some(&content) => {
+                host.set_ownership(path, &wanted)
+            }
+            _ => host.write(path, &content, &wanted),
+        }
+    }
+
+    fn remove(&self, host: &mut dyn Machine) -> Result<()> {
+        let path = straight(&self.path)?;
+        match host.stat(path)? {
+            Some(Stat { kind: kind @ (FileKind::Directory | FileKind::Other), .. }) => {
+                Err(in_the_way(path, kind, "a file"))
+            }
+            _ => host.remove(path),
+        }
+    }
+
+    fn notification(&self) -> Option<&Notification> {
+        self.notify.as_ref()
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        token_names(&self.content)
+    }
+
+    fn paths(&self) -> Vec<String> {
+        vec![self.path.clone()]
     }
 }

@@ -2,6 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::differences::Differences;
+use super::user::account_name;
+use super::{Action, Check, Context, Kind, Means};
+use crate::failure::Result;
+use crate::machine::{Command, Machine, gid_of};
+
 /// A system group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
@@ -11,21 +17,35 @@ pub struct Group {
     pub name: String,
 }
 
-impl super::Kind for Group {
+impl Kind for Group {
     fn id(&self) -> String {
-        todo!()
+        format!("group:{}", self.name)
     }
-    fn check(
-        &self,
-        _host: &dyn crate::machine::Machine,
-        _context: &super::Context,
-    ) -> crate::failure::Result<super::Check> {
-        todo!()
+
+    fn check(&self, host: &dyn Machine, _context: &Context) -> Result<Check> {
+        account_name(&self.name)?;
+        let mut differences = Differences::new();
+        if gid_of(host, &self.name)?.is_none() {
+            differences.add("group", &self.name);
+        }
+        Ok(differences.into_check(Action::Create))
     }
-    fn fix(&self, _host: &mut dyn crate::machine::Machine, _means: &mut super::Means) -> crate::failure::Result<()> {
-        todo!()
+
+    fn fix(&self, host: &mut dyn Machine, _means: &mut Means) -> Result<()> {
+        let command = Command::new(["groupadd", "--system", account_name(&self.name)?]);
+        host.run(&command)?.succeeded(&command).map(drop)
     }
-    fn remove(&self, _host: &mut dyn crate::machine::Machine) -> crate::failure::Result<()> {
-        todo!()
+
+    fn remove(&self, host: &mut dyn Machine) -> Result<()> {
+        if gid_of(host, &self.name)?.is_none() {
+            return Ok(());
+        }
+        let command = Command::new(["groupdel", account_name(&self.name)?]);
+        host.run(&command)?.succeeded(&command).map(drop)
+    }
+
+    /// Files may belong to its number, which another group would be given.
+    fn holds_data(&self) -> bool {
+        true
     }
 }

@@ -5,16 +5,21 @@
 
 mod absent;
 mod certificate;
+mod differences;
 mod directory;
 mod fields;
 mod file;
 mod group;
+#[cfg(test)]
+mod laws;
 mod package;
+mod places;
 mod postgres;
 mod postgres_database;
 mod postgres_grant;
 mod postgres_role;
 mod release;
+mod scram;
 mod secret_table;
 mod service;
 mod symlink;
@@ -32,6 +37,7 @@ pub use postgres_database::PostgresDatabase;
 pub use postgres_grant::PostgresGrant;
 pub use postgres_role::PostgresRole;
 pub use release::Release;
+pub use scram::hmac;
 pub use secret_table::{SecretTable, SecretValue};
 pub use service::Service;
 pub use symlink::Symlink;
@@ -134,8 +140,12 @@ pub trait Kind {
     fn notification(&self) -> Option<&Notification> {
         None
     }
-    /// The tokens (`secret://...`) in its fields.
+    /// The tokens (`secret://...`) in its fields, without a `#format`.
     fn secrets(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// Every path it puts on the host, for telling our files from foreign ones.
+    fn paths(&self) -> Vec<String> {
         Vec::new()
     }
 }
