@@ -26,9 +26,9 @@ pub fn missing(
     let mut missing = BTreeMap::new();
     for entry in catalog.entries.iter().filter(|entry| pending.contains(&entry.id)) {
         let Resource::Release(release) = &entry.resource else { continue };
-        if is_hash(&release.sha256) && machine.stat(&folder.join(&release.sha256))?.is_none() {
-            let there = machine.stat(&part(folder, &release.sha256))?.map_or(0, |stat| stat.size);
-            missing.insert(release.sha256.clone(), there);
+        if let Some(hash) = release.archive_needed(machine)? {
+            let there = machine.stat(&part(folder, hash))?.map_or(0, |stat| stat.size);
+            missing.insert(hash.to_string(), there);
         }
     }
     Ok(missing.into_iter().collect())

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::manifest::{Manifest, bare};
-use super::paths;
+use super::manifest::Manifest;
 use crate::catalog::{Catalog, Entry, HOST_OWNER};
 use crate::failure::Result;
 use crate::machine::Machine;
 use crate::protocol::{Finding, Outcome, Request};
 use crate::resources::{Action, Check, Context, Resource};
+
+/// A half-written file of a killed run: the machine names them so.
+const OUR_TEMPORARY: &str = ".comuni-";
 
 /// What comparing one resource with the host gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +73,7 @@ fn explains_error<'a>(pending: &[&'a Entry], entry: &Entry) -> Option<&'a Entry>
 }
 
 fn lacks_secret(entry: &Entry, context: &Context) -> bool {
-    entry.resource.kind().secrets().iter().any(|token| !context.secrets.values.contains_key(bare(token)))
+    entry.resource.kind().secrets().iter().any(|token| context.secrets.value(token).is_none())
 }
 
 /// Compares a whole catalog: tells each finding, and gives the entries that are correct.
@@ -136,7 +138,7 @@ fn finding(entry: &Entry, outcome: Outcome, drifted: bool) -> Finding {
 /// What lies in a folder of ours that neither the catalog nor the manifest knows.
 fn foreign_files(machine: &dyn Machine, manifest: &Manifest, catalog: &Catalog) -> Result<Vec<Finding>> {
     let mut ours: BTreeSet<String> = manifest.paths();
-    ours.extend(catalog.entries.iter().flat_map(|entry| paths::of(&entry.resource)));
+    ours.extend(catalog.entries.iter().flat_map(|entry| entry.resource.kind().paths()));
     let known = |path: &str| {
         let below = format!("{path}/");
         ours.contains(path) || ours.range(below.clone()..).next().is_some_and(|next| next.starts_with(&below))
@@ -149,7 +151,7 @@ fn foreign_files(machine: &dyn Machine, manifest: &Manifest, catalog: &Catalog) 
         }
         for name in machine.list(Path::new(&directory.path))? {
             let path = format!("{}/{name}", directory.path.trim_end_matches('/'));
-            if !known(&path) {
+            if !name.starts_with(OUR_TEMPORARY) && !known(&path) {
                 foreign.push(Finding { id: format!("file:{path}"), ..finding(entry, Outcome::Foreign, false) });
             }
         }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{key, paths};
+use super::key;
 use crate::catalog::{Area, Catalog, Entry, HOST_OWNER, Origin, Stage};
 use crate::failure::{Failure, Result};
-use crate::machine::Machine;
+use crate::machine::{Machine, hex};
 use crate::protocol::Request;
-use crate::resources::{Resource, SecretTable};
+use crate::resources::{Resource, SecretTable, hmac};
 
 /// All that an apply put on this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +91,7 @@ impl Manifest {
 
     /// Why a secret of this entry must not be delivered: the host was given one that this inventory does not know.
     pub fn newer_secret(&self, entry: &Entry, secrets: &SecretTable) -> Option<String> {
-        entry.resource.kind().secrets().iter().map(|token| bare(token)).find_map(|token| {
+        entry.resource.kind().secrets().iter().find_map(|token| {
             let offered = secrets.values.get(token)?;
             let unknown = |id: &&String| **id != offered.id && !offered.replaces.contains(id);
             let recorded = self.records.iter().filter_map(|record| record.secrets.get(token)).find(unknown)?;
@@ -172,19 +172,13 @@ impl Manifest {
 
     /// All paths that are ours.
     pub fn paths(&self) -> BTreeSet<String> {
-        self.records.iter().flat_map(|record| paths::of(&record.resource)).collect()
+        self.records.iter().flat_map(|record| record.resource.kind().paths()).collect()
     }
-}
-
-/// A token without its format: the key in a table of secrets.
-pub fn bare(token: &str) -> &str {
-    token.split('#').next().unwrap_or(token)
 }
 
 fn given(entry: &Entry, secrets: &SecretTable) -> BTreeMap<String, String> {
     let tokens = entry.resource.kind().secrets();
-    let known = tokens.iter().map(|token| bare(token)).filter_map(|token| Some((token, secrets.values.get(token)?)));
-    known.map(|(token, secret)| (token.to_string(), secret.id.clone())).collect()
+    tokens.into_iter().filter_map(|token| Some((secrets.values.get(&token)?.id.clone(), token))).map(|(id, token)| (token, id)).collect()
 }
 
 fn applied(entry: &Entry, given: &BTreeMap<String, String>) -> Result<String> {
@@ -198,7 +192,7 @@ fn without_content(machine: &dyn Machine, host_key: &[u8], resource: &Resource, 
     let mut file = file.clone();
     file.content = if secret {
         let written = machine.read(file.path.as_ref())?.unwrap_or_default();
-        format!("hmac-sha256:{}", key::hmac(host_key, &written))
+        format!("hmac-sha256:{}", hex(&hmac(host_key, &written)))
     } else {
         format!("sha256:{}", key::sha256(file.content.as_bytes()))
     };

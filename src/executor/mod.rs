@@ -15,7 +15,6 @@ mod key;
 mod lock;
 mod manifest;
 mod owed;
-mod paths;
 mod removal;
 mod revert;
 mod serve;

@@ -110,12 +110,14 @@ pub fn unit_of(notification: &Notification) -> Option<String> {
     }
 }
 
-/// The word of `systemctl is-active`: `active`, `inactive`, `failed`...
+/// What systemd says of a unit: `active`, `inactive`, `failed`... A unit that it does not know is inactive.
 ///
 /// # Errors
-/// When systemctl cannot be started.
+/// When systemctl cannot be asked.
 pub fn unit_state(machine: &dyn Machine, unit: &str) -> Result<String> {
-    Ok(machine.query(&Command::new(["systemctl", "is-active", unit]))?.text().trim().to_string())
+    let command = Command::new(["systemctl", "show", "--property=ActiveState", unit]);
+    let shown = machine.query(&command)?.succeeded(&command)?.text();
+    Ok(shown.lines().find_map(|line| line.strip_prefix("ActiveState=")).unwrap_or("inactive").to_string())
 }
 
 /// The unit runs, or is about to.

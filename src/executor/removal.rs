@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::manifest::Record;
-use super::paths;
 use super::session::Session;
 use crate::catalog::Stage;
 use crate::failure::Result;
@@ -35,14 +34,14 @@ pub fn remove(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -
 fn remove_one(session: &mut Session, record: &Record) -> Result<()> {
     let begin = Instant::now();
     session.started(&record.id)?;
-    let removed = match what_is_left(session, record) {
-        None => Ok(()),
-        Some(resource) => {
-            if let Some(notification) = resource.kind().notification() {
-                session.owed.owe(session.machine, notification, &record.owner)?;
-            }
-            resource.kind().remove(session.machine)
+    let kind = record.resource.kind();
+    let removed = if is_shared(session, record) {
+        Ok(())
+    } else {
+        if let Some(notification) = kind.notification() {
+            session.owed.owe(session.machine, notification, &record.owner)?;
         }
+        kind.remove(session.machine)
     };
     match removed {
         Ok(()) => {
@@ -56,29 +55,10 @@ fn remove_one(session: &mut Session, record: &Record) -> Result<()> {
     }
 }
 
-/// The part of an unwanted resource that nothing else of ours needs: a path that changed its kind (a file that
-/// became a link) and a package that moved to another list stay.
-fn what_is_left(session: &Session, record: &Record) -> Option<Resource> {
+/// A path that changed its kind (a file that became a link) is still needed by something else of ours.
+fn is_shared(session: &Session, record: &Record) -> bool {
     let wanted = session.request.catalog.entries.iter().map(|entry| &entry.resource);
     let ours = session.manifest.records.iter().filter(|other| other.id != record.id).map(|other| &other.resource);
-    let mut others = wanted.chain(ours);
-    match &record.resource {
-        Resource::Package(package) => {
-            let needed: BTreeSet<&String> = others
-                .filter_map(|other| match other {
-                    Resource::Package(other) => Some(&other.names),
-                    _ => None,
-                })
-                .flatten()
-                .collect();
-            let mut package = package.clone();
-            package.names.retain(|name| !needed.contains(name));
-            (!package.names.is_empty()).then_some(Resource::Package(package))
-        }
-        resource => {
-            let gone = paths::of(resource);
-            let shared = others.any(|other| paths::of(other).iter().any(|path| gone.contains(path)));
-            (!shared).then(|| resource.clone())
-        }
-    }
+    let paths = record.resource.kind().paths();
+    wanted.chain(ours).any(|other| other.kind().paths().iter().any(|path| paths.contains(path)))
 }

@@ -16,7 +16,7 @@ use super::owed;
 use super::session::Session;
 use super::store::{self, Settings};
 use crate::failure::{Failure, Result};
-use crate::machine::{Command, Machine};
+use crate::machine::{Command, Machine, hex};
 use crate::protocol::FromHost;
 use crate::resources::Notification;
 
@@ -46,7 +46,7 @@ pub struct Guard {
 /// # Errors
 /// When the files cannot be kept or the timer cannot be started: then nothing may be changed.
 pub fn arm(session: &mut Session, paths: &[&str], told: &[Notification]) -> Result<Guard> {
-    let token = key::hex(&key::random_bytes::<16>()?);
+    let token = hex(&key::random_bytes::<16>()?);
     let files = paths.iter().map(|path| Before::of(session.machine, path)).collect::<Result<Vec<_>>>()?;
     let mut daemons = Vec::new();
     for notification in told {

@@ -104,8 +104,10 @@ impl<'a> Session<'a> {
     /// A resource or notification failed: the rest of its owner on this host is left out.
     pub(super) fn fail(&mut self, id: &str, owner: &str, message: &str) -> Result<()> {
         self.failed.insert(owner.to_string());
+        // The words of a program may repeat what it read.
+        let message = self.request.secrets.mask(message);
         self.journal.write(self.machine, "failed", json!({ "id": id, "owner": owner, "message": message }))?;
-        let (id, owner, message) = (id.to_string(), owner.to_string(), message.to_string());
+        let (id, owner) = (id.to_string(), owner.to_string());
         self.wire.send(FromHost::Failed { id, owner, message })
     }
 
