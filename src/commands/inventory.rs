@@ -63,8 +63,13 @@ pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
     if !loaded.warnings.is_empty() && !out.is_verbose() {
         out.remark(&format!("{}\n", loaded.warnings.render()));
     }
-    let inventory = &loaded.inventory;
-    let compiled = compile(inventory, &Selection::default())?;
+    let mut inventory = loaded.inventory;
+    if inventory.authority.is_none() {
+        // Playbooks and templates can be checked all the same, with an authority that lives for this check only.
+        inventory.authority = Some(crate::authority::make(&inventory.consortium)?.0);
+        out.remark("there is no certificate authority yet: `comuni secrets set --missing` makes it");
+    }
+    let compiled = compile(&inventory, &Selection::default())?;
     checked_archives(&compiled, compiled.archives.keys().filter(|hash| compiled.archives[*hash].exists()))?;
     let resources: usize = compiled.catalogs.values().map(|catalog| catalog.entries.len()).sum();
     out.text(&format!(
