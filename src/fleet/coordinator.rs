@@ -82,14 +82,15 @@ impl Coordinator {
                 let compared = async {
                     let _working = work.acquire().await;
                     let logging_in = handshakes.acquire().await;
-                    let opened = tokio::select! {
-                        opened = worker.ask(&shared, |host| host.open().map_err(|failure| host.not_checked(failure))) => opened?,
+                    let not_open = worker.ask(&shared, Conversation::open_or_say_why);
+                    let not_open = tokio::select! {
+                        not_open = not_open => not_open?,
                         () = shared.stop.wait_requested() => return Err(shared.stop.failure()),
                     };
                     drop(logging_in);
-                    match opened {
-                        Ok(()) => worker.ask(&shared, |host| host.check(request)).await,
-                        Err(not_checked) => Ok(not_checked),
+                    match not_open {
+                        None => worker.ask(&shared, |host| host.check(request)).await,
+                        Some(not_checked) => Ok(not_checked),
                     }
                 };
                 (host, compared.await)
@@ -285,9 +286,9 @@ impl Coordinator {
 }
 
 fn send(host: &mut Conversation, (sha256, offset, path): &(String, u64, Option<PathBuf>)) -> Result<()> {
-    let path = path.as_ref().ok_or_else(|| {
-        Failure::operation(format!("the archive {sha256} is wanted, but it is not on this machine"))
-    })?;
+    let path = path
+        .as_ref()
+        .ok_or_else(|| Failure::operation(format!("the archive {sha256} is wanted, but it is not on this machine")))?;
     host.upload(sha256, *offset, path)
 }
 

@@ -150,9 +150,9 @@ impl Outcome {
                 HostState::Busy(_) => reasons.push(Kind::Busy),
                 HostState::Inconclusive => reasons.push(Kind::Inconclusive),
                 HostState::Partial => reasons.push(Kind::Operation),
-                HostState::Lost { failure, .. }
-                | HostState::Unreachable(failure)
-                | HostState::Refused(failure) => reasons.push(failure.kind),
+                HostState::Lost { failure, .. } | HostState::Unreachable(failure) | HostState::Refused(failure) => {
+                    reasons.push(failure.kind)
+                }
             }
         }
         let worst = Kind::worst(reasons)?;

@@ -93,6 +93,7 @@ impl Ssh {
              echo \"{sha256}  $t\" | sha256sum -c --status 2>/dev/null || {{ printf \"\\n{MARK}damaged\\n\"; exit 1; }}; \
              chmod 0755 $t; sync $t; mv -f $t {installed}; trap - EXIT; \
              ls -1t {folder}/comuni-host-* | tail -n +3 | while read -r old; do rm -f \"$old\"; done; \
+             find {folder} -name \".incoming-*\" -mmin +60 -delete; \
              printf \"\\n{MARK}ready\\n\"; exec {installed} serve --auth-info \"$1\""
         );
         format!("exec /bin/sh -c 'exec {root}/bin/sh -c \"$1\" comuni \"${{SSH_USER_AUTH-}}\"' comuni '{script}'")
@@ -144,7 +145,7 @@ impl Transport for Ssh {
 fn refused(target: &Target, mark: &str) -> Failure {
     match mark.split_once(' ') {
         Some(("architecture", found)) => Failure::operation(format!(
-            "host `{}` is a {found} machine; the host half is built for {ARCHITECTURE} only",
+            "host `{}` has the architecture {found}; the host half is built for {ARCHITECTURE} only",
             target.name
         )),
         _ => start_failed(target, &format!("what arrived there is {mark}")),

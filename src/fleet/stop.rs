@@ -58,9 +58,8 @@ impl Stop {
     /// # Errors
     /// When the handlers cannot be installed.
     pub(super) async fn listen(&self, events: Events, ready: tokio::sync::oneshot::Sender<Result<()>>) {
-        let install = |kind| {
-            signal(kind).map_err(|error| Failure::operation(format!("cannot listen for signals: {error}")))
-        };
+        let install =
+            |kind| signal(kind).map_err(|error| Failure::operation(format!("cannot listen for signals: {error}")));
         let handlers = (|| {
             Ok((install(SignalKind::interrupt())?, install(SignalKind::terminate())?, install(SignalKind::hangup())?))
         })();

@@ -78,9 +78,8 @@ impl Conversation {
     /// # Errors
     /// When it cannot be read here, is refused there, or the link is lost (then [`Conversation::lost`] says so).
     pub(in crate::fleet) fn upload(&mut self, sha256: &str, offset: u64, path: &Path) -> Result<()> {
-        let unreadable = |error: std::io::Error| {
-            Failure::operation(format!("cannot read the archive {}: {error}", path.display()))
-        };
+        let unreadable =
+            |error: std::io::Error| Failure::operation(format!("cannot read the archive {}: {error}", path.display()));
         let mut file = File::open(path).map_err(unreadable)?;
         let size = file.metadata().map_err(unreadable)?.len();
         let mut sent = offset.min(size);

@@ -74,10 +74,8 @@ fn a_member_that_fails_on_one_host_is_left_out_of_later_stages_on_all_and_the_ot
         fail: ["file:role1".to_string()].into(),
         ..host_with(vec![create(Stage::Database, "c_e863", "role1"), create(Stage::Database, "c_l682", "role2")])
     };
-    let app1 = host_with(vec![
-        create(Stage::Application, "c_e863", "unit1"),
-        create(Stage::Application, "c_l682", "unit2"),
-    ]);
+    let app1 =
+        host_with(vec![create(Stage::Application, "c_e863", "unit1"), create(Stage::Application, "c_l682", "unit2")]);
     let world = World::new([("db1", db1), ("app1", app1)]);
     let outcome = apply(&world, &world.work(&[]));
     assert_eq!(world.told("app1")[1], "stage application without [c_e863]");
@@ -92,7 +90,8 @@ fn a_member_that_fails_on_one_host_is_left_out_of_later_stages_on_all_and_the_ot
 
 #[test]
 fn a_host_on_which_only_left_out_members_have_work_is_not_asked() {
-    let db1 = Script { fail: ["file:role".to_string()].into(), ..host_with(vec![create(Stage::Database, "c_e863", "role")]) };
+    let db1 =
+        Script { fail: ["file:role".to_string()].into(), ..host_with(vec![create(Stage::Database, "c_e863", "role")]) };
     let app1 = host_with(vec![create(Stage::Application, "c_e863", "unit")]);
     let world = World::new([("db1", db1), ("app1", app1)]);
     let outcome = apply(&world, &world.work(&[]));

@@ -121,7 +121,8 @@ impl World {
     pub(super) fn fleet(self: &Arc<World>, settings: Settings) -> Fleet {
         let world = Arc::clone(self);
         let events = Arc::new(move |event| world.take(event));
-        let sign: Sign = Arc::new(|host: &str, request: SigningRequest| Err(format!("{host} may not have {}", request.id)));
+        let sign: Sign =
+            Arc::new(|host: &str, request: SigningRequest| Err(format!("{host} may not have {}", request.id)));
         let transport: Arc<dyn Transport> = Arc::new(Scripted(Arc::clone(self)));
         let fleet = Fleet::new(transport, settings, events, sign).unwrap();
         assert!(self.stop.set(Arc::clone(fleet.stop())).is_ok());

@@ -89,15 +89,28 @@ fn a_signal_while_hosts_are_connected_does_not_wait_for_them() {
     assert_eq!(failure.kind, Kind::Interrupted);
 }
 
+/// A signal reaches every run in a process, and the tests share theirs: so this one is taken in a child.
 #[test]
-fn a_real_signal_is_heard() {
-    let world = World::new([("app1", Script::default())]);
-    let fleet = world.fleet(Settings::default());
-    // SIGHUP, so that no other test that runs in this process at the same time means the same.
-    let itself = std::process::id().to_string();
-    let heard = fleet.attend(move || {
-        std::process::Command::new("kill").args(["-HUP", &itself]).status().unwrap();
-        std::thread::sleep(Duration::from_secs(20));
-    });
-    assert_eq!(heard.unwrap_err().kind, Kind::Terminated);
+fn real_signals_are_heard() {
+    const CHILD: &str = "COMUNI_TEST_SIGNAL";
+    if let Ok(signal) = std::env::var(CHILD) {
+        let world = World::new([("app1", Script::default())]);
+        let fleet = world.fleet(Settings::default());
+        let itself = std::process::id().to_string();
+        let heard = fleet.attend(move || {
+            std::process::Command::new("kill").args([&signal, &itself]).status().unwrap();
+            std::thread::sleep(Duration::from_secs(20));
+        });
+        println!("heard {}", heard.unwrap_err().kind.exit_code());
+        return;
+    }
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 143)] {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "fleet::tests::stopping::real_signals_are_heard", "--nocapture"])
+            .env(CHILD, signal)
+            .output()
+            .unwrap();
+        let output = String::from_utf8(child.stdout).unwrap();
+        assert!(output.contains(&format!("heard {code}")), "{signal}: {output}");
+    }
 }
