@@ -89,9 +89,9 @@ impl Ssh {
         let root = Self::become_root(target);
         let script = format!(
             "set -eu; umask 022; mkdir -p {folder}; t=$(mktemp {folder}/.incoming-XXXXXXXX); \
-             trap \"rm -f $t\" EXIT; head -c {size} >$t; \
-             echo \"{sha256}  $t\" | sha256sum -c --status 2>/dev/null || {{ printf \"\\n{MARK}damaged\\n\"; exit 1; }}; \
-             chmod 0755 $t; sync $t; mv -f $t {installed}; trap - EXIT; \
+             trap \"rm -f $t\" EXIT; trap \"exit 1\" HUP INT PIPE TERM; head -c {size} >$t; \
+             echo \"{sha256}  $t\" | sha256sum -c --status 2>/dev/null || {{ rm -f $t; printf \"\\n{MARK}damaged\\n\"; exit 1; }}; \
+             chmod 0755 $t; sync $t; mv -f $t {installed}; trap - EXIT HUP INT PIPE TERM; \
              ls -1t {folder}/comuni-host-* | tail -n +3 | while read -r old; do rm -f \"$old\"; done; \
              find {folder} -name \".incoming-*\" -mmin +60 -delete; \
              printf \"\\n{MARK}ready\\n\"; exec {installed} serve --auth-info \"$1\""

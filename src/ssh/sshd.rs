@@ -76,16 +76,17 @@ impl Sshd {
         self.folder.path().join(name)
     }
 
-    /// Sends a signal to every process that sshd started for a connection.
+    /// Stops, continues or kills every connection, with the commands on it.
     pub(crate) fn signal_children(&self, signal: &str) {
-        let children = output(Command::new("pgrep").args(["-P", &self.server.id().to_string()]));
-        for child in children.lines() {
-            let grandchildren = Command::new("pgrep").args(["-P", child]).output().unwrap().stdout;
-            let grandchildren = String::from_utf8(grandchildren).unwrap();
-            for process in grandchildren.lines().chain([child]) {
-                Command::new("kill").args([signal, process]).stderr(Stdio::null()).status().unwrap();
-            }
+        for child in children(self.server.id()) {
+            let grandchildren = children(child);
+            grandchildren.into_iter().chain([child]).for_each(|process| kill(signal, process));
         }
+    }
+
+    /// Ends every connection from the host's side, as a broken link does; the commands see only that.
+    pub(crate) fn cut_connections(&self) {
+        children(self.server.id()).into_iter().for_each(|child| kill("-KILL", child));
     }
 
     fn wait_until_up(&self) {
@@ -103,6 +104,16 @@ impl Drop for Sshd {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
     }
+}
+
+fn children(process: u32) -> Vec<u32> {
+    let found = output(Command::new("pgrep").args(["-P", &process.to_string()]));
+    found.lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// No matter if it has ended by itself.
+fn kill(signal: &str, process: u32) {
+    Command::new("kill").args([signal, &process.to_string()]).stderr(Stdio::null()).status().unwrap();
 }
 
 fn keygen(path: &Path, arguments: &[&str]) -> String {

@@ -195,6 +195,27 @@ fn what_an_upload_left_behind_when_the_machine_died_is_removed_later() {
 #[test]
 fn an_upload_that_is_cut_off_leaves_nothing_in_place() {
     let mut site = Site::new(&[]);
+    site.half = HostHalf::new(vec![b'x'; 200_000_000]);
+    let failure = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !std::path::Path::new(&site.folder()).exists() || site.installed().is_empty() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            site.sshd.cut_connections();
+        });
+        site.open().err().unwrap()
+    });
+    assert!(failure.message.contains("connection lost"), "{failure}");
+    let until = Instant::now() + Duration::from_secs(20);
+    while !site.installed().is_empty() {
+        assert!(Instant::now() < until, "{:?}", site.installed());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn an_upload_that_arrives_damaged_is_not_put_in_place() {
+    let mut site = Site::new(&[]);
     let claimed = HostHalf::new(HALF.as_bytes());
     site.half = HostHalf { sha256: claimed.sha256, bytes: Arc::from(&b"something else"[..]) };
     let failure = site.open().err().unwrap();
