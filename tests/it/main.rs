@@ -1,5 +1,8 @@
 //! The tests that need no hosts, one file per verb or rule.
 
 mod borders;
-mod validate;
 mod cli;
+mod compile;
+mod golden;
+
+mod validate;
