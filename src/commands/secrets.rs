@@ -7,6 +7,7 @@ use crate::report::json::Object;
 use crate::report::{Out, prompt_secret, table};
 use crate::secrets::{Identities, Secret, Store};
 use crate::inventory::Inventory;
+use crate::inventory::diagnostics::counted;
 
 /// # Errors
 /// Exit 65 when a file is not for any identity at hand.
@@ -45,7 +46,7 @@ fn make_missing(store: &mut Store, inventory: &Inventory, out: &Out) -> Result<(
     }
     out.text(&match made.tokens.len() {
         0 if made.is_empty() => "no secret is missing\n".to_string(),
-        count => format!("made {count} secrets; commit the folder secrets/ and authority.pem: what is secret in them is encrypted\n"),
+        count => format!("made {}; commit the folder secrets/ and authority.pem: what is secret in them is encrypted\n", counted(count, "secret")),
     });
     Ok(())
 }

@@ -218,7 +218,7 @@ impl Survey {
                     "{host} holds resources of {}, but no member file has that code",
                     codes.join(", ")
                 ))
-                .hint("a body that leaves keeps its file: set `membership: { status: leaving }`, apply, then offboard it"));
+                .hint("a body that leaves keeps its file: put it back with `membership: { status: leaving }`, then apply: its tenants stop, its data stay"));
             }
             if !older && let Some(applied) = &hold.revision {
                 self.revision.require(host, applied)?;

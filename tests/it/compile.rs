@@ -236,5 +236,5 @@ fn without_a_certificate_authority_nothing_is_compiled_and_the_remedy_is_said() 
     let failure = compile(&read("inventories/lab"), &Selection::default()).unwrap_err();
     assert_eq!(failure.kind.exit_code(), 65);
     assert_eq!(failure.message, "inventories/lab has no certificate authority yet (authority.pem)");
-    assert_eq!(failure.hints, ["make it once with: comuni secrets set --missing"]);
+    assert_eq!(failure.hints, ["make it once: comuni -i inventories/lab secrets set --missing"]);
 }
