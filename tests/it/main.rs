@@ -1,8 +1,8 @@
 //! The tests that need no hosts, one file per verb or rule.
 
+mod bad_input;
 mod borders;
 mod cli;
 mod compile;
 mod golden;
-
 mod validate;
