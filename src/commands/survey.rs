@@ -69,7 +69,7 @@ pub(super) fn survey(global: &Global, selectors: &Selectors, way: &Way, mode: Mo
     let survey = Survey { inventory, selection, compiled, revision, operator, fleet, progress, checked };
     survey.must_be_ours(selectors.older_inventory)?;
     for (owner, why) in store.unreadable() {
-        out.remark(&format!("secrets of {owner}: {why}"));
+        out.remark(&format!("the secrets of {owner} cannot be read: {why}"));
     }
     Ok(survey)
 }

@@ -87,7 +87,10 @@ impl Templates {
             .tera
             .set_fallback_prefixes(templates.prefixes.clone())
             .map_err(|error| Failure::inventory(error.to_string()))?;
-        templates.add(sources).map_err(|faults| {
+        templates.add(sources).map_err(|mut faults| {
+            for fault in &mut faults {
+                templates.name_nearest(fault);
+            }
             let shown: Vec<String> = faults.iter().map(|fault| templates.show(fault)).collect();
             let failure = Failure::inventory(shown.join("\n\n"));
             if faults.iter().all(|fault| fault.message.starts_with(LOOP)) {
@@ -166,6 +169,14 @@ impl Templates {
     /// An undefined name, or a filter that refuses its value, with its place.
     pub fn render(&self, name: &str, context: &Context) -> std::result::Result<String, Fault> {
         self.tera.render(name, context).map_err(|error| first_fault(&error))
+    }
+
+    /// Tera says that an included template is not there, but not which one was meant.
+    fn name_nearest(&self, fault: &mut Fault) {
+        let wanted = fault.message.strip_prefix("Unknown template `").and_then(|rest| rest.strip_suffix('`'));
+        if let Some(near) = wanted.and_then(|wanted| excerpt::nearest(wanted, self.names())) {
+            fault.message.push_str(&format!(" (did you mean `{near}`?)"));
+        }
     }
 
     /// The names in a template, and in what it includes, that the values do not offer.

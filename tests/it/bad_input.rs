@@ -69,8 +69,10 @@ impl Desk {
         identity.to_public().to_string()
     }
 
+    /// Runs the command with something on its standard input, for what asks.
     fn run(&self, arguments: &str) -> Said {
-        let output = comuni(self.folder.path()).args(arguments.split(' ')).output().unwrap();
+        let mut command = comuni(self.folder.path());
+        let output = command.args(arguments.split(' ')).write_stdin("a value\n").output().unwrap();
         let place = self.folder.path().to_str().unwrap();
         Said {
             line: format!("comuni {arguments}"),
@@ -234,6 +236,7 @@ fn a_secret_file_that_is_not_for_my_key_names_those_it_is_for() {
     golden.said("secret-near", 64, &run(&format!("show {} --identity anna", token.replace("password", "pasword"))));
     golden.said("secret-is-no-token", 64, &run("show database_password --identity anna"));
     golden.said("secret-of-nobody", 64, &run("set secret://c_e864/albo/smtp_password --identity anna"));
+    golden.said("secret-set-to-no-token", 64, &run("set smtp_password --identity anna"));
     golden.said("secret-set-twice", 64, &run(&format!("set {token} --identity anna")));
     fs::write(desk.path("inv/secrets/c_e863.age"), "age-encryption.org/v1\n-> X25519 broken").unwrap();
     golden.said("secret-file-damaged", 65, &run(&format!("show --reveal {token} --identity anna")));
@@ -245,6 +248,7 @@ fn secrets_need_a_recovery_key_and_a_technician_first() {
     let mut golden = Golden::default();
     for (case, key) in [("no-recovery-key", "recovery:"), ("no-technician", "technicians:")] {
         let desk = Desk::new();
+        fs::remove_file(desk.path("inv/authority.pem")).unwrap();
         desk.change("inv/consortium.yml", &format!("\n{key}"), "\nx-away:");
         golden.said(case, 65, &desk.run("-i inv secrets set --missing --identity anna"));
     }

@@ -5,4 +5,6 @@ mod borders;
 mod cli;
 mod compile;
 mod golden;
+mod publiccode;
+mod reference;
 mod validate;
