@@ -87,9 +87,20 @@ pub(super) fn connect(inventory: &Inventory, way: &Way, progress: &Arc<Progress>
 /// Who runs this, as far as this machine knows.
 pub(super) fn operator() -> Operator {
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let user = user.unwrap_or_else(account);
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Operator { user, machine, fingerprint: None }
+}
+
+/// The account's name by `/etc/passwd`, for cron and containers that set no `USER`.
+fn account() -> String {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = known.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2) == Some(&uid.as_str())).then(|| fields[0].to_string())
+    });
+    name.unwrap_or_else(|| format!("uid {uid}"))
 }
 
 /// Compares archives on this machine with the hashes that the inventory states.

@@ -235,3 +235,20 @@ pub fn carrier(tenant: &str) -> &'static str {
         .find(|host| tries_on(host, &format!("test -d /etc/comuni/tenants/{tenant}")).0 == 0)
         .unwrap_or_else(|| panic!("no host carries {tenant}"))
 }
+
+/// Breaks something in the lab with one verb, and repairs it with another when it is dropped, also by a failing test.
+#[must_use]
+pub struct Broken(Vec<String>);
+
+pub fn broken(verb: &str, repair: &str, host: &str, rest: &[&str]) -> Broken {
+    lab_does(&[&[verb, host], rest].concat());
+    let path = rest.first().map(ToString::to_string);
+    Broken([repair.to_string(), host.to_string()].into_iter().chain(path).collect())
+}
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        let words: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        lab_does(&words);
+    }
+}
