@@ -110,7 +110,7 @@ fn a_full_disk_fails_one_member_keeps_the_old_file_and_the_others_go_on() {
     on(
         host,
         &format!(
-            "echo '# by hand' | tee -a {folder}/environment /etc/nginx/comuni.d/*.conf >/dev/null; head -c 2000000 /dev/zero > {folder}/zeros || true"
+            "echo '# by hand' | tee -a {folder}/environment /etc/nginx/comuni.d/*.conf >/dev/null; head -c 64000000 /dev/zero > {folder}/zeros || true"
         ),
     );
     let run = lab.comuni(&["apply", "--yes", "--allow", "changes"]);

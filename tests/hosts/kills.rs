@@ -2,6 +2,7 @@
 //!
 //! `./check` kills at a sample of steps drawn by a printed seed (`COMUNI_SEED` repeats it); `./check --all` at every step.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -31,14 +32,22 @@ fn state(host: &str) -> String {
     );
     let contents = on(
         host,
-        "find /etc/comuni /etc/nginx/comuni.d /etc/systemd/system -type f -not -name '*.pem' -not -name '*.pem.json' -exec sha256sum {} + | sort",
+        "find /etc/comuni /etc/nginx/comuni.d /etc/systemd/system -type f -not -name '*.pem' -not -name '*.pem.json' -not -name '*.key' -exec sha256sum {} + | sort",
     );
     let units = on(host, "systemctl list-units --plain --no-legend 'comuni-*' | awk '{print $1, $3, $4}' | sort");
     let roles = on(
         "db1",
-        "runuser -u postgres -- psql -Atc \"select rolname, rolcanlogin from pg_roles order by 1\" -c 'select datname, datacl from pg_database order by 1'",
+        "runuser -u postgres -- psql -Atc \"select rolname, rolcanlogin from pg_roles order by 1\" -c 'select datname, x.grantee::regrole, x.privilege_type from pg_database, aclexplode(datacl) x'",
     );
     format!("{files}\n{contents}\n{units}\n{roles}")
+}
+
+/// The lines that stand in one only.
+fn difference(wanted: &str, found: &str) -> String {
+    let lines = |text: &str| text.lines().map(str::to_string).collect::<BTreeSet<_>>();
+    let (wanted, found) = (lines(wanted), lines(found));
+    let missing = wanted.difference(&found).map(|line| format!("missing: {line}\n"));
+    missing.chain(found.difference(&wanted).map(|line| format!("surplus: {line}\n"))).collect()
 }
 
 /// Starts an apply and calls `kill` when its `step`-th resource begins; `false` when there were fewer.
@@ -73,7 +82,7 @@ fn killed_at(lab: &Lab, step: usize, kill: impl FnOnce(u32)) -> bool {
 fn converges_as_undisturbed(lab: &Lab, host: &str, wanted: &str, what: &str) {
     lab.apply_when_free().ends_with(0);
     lab.is_converged();
-    assert_eq!(state(host), wanted, "{what}");
+    assert_eq!(difference(wanted, &state(host)), "", "{what}");
     eventually("no lock stays", Duration::from_secs(15), || tries_on(host, "flock -n /run/comuni/lock true").0 == 0);
 }
 
