@@ -3,11 +3,11 @@
 use super::inventory::read;
 use crate::cli::{Global, Identity, Secrets};
 use crate::failure::{Failure, Result};
+use crate::inventory::Inventory;
+use crate::inventory::diagnostics::counted;
 use crate::report::json::Object;
 use crate::report::{Out, prompt_secret, table};
 use crate::secrets::{Identities, Secret, Store, Token};
-use crate::inventory::Inventory;
-use crate::inventory::diagnostics::counted;
 
 /// # Errors
 /// Exit 65 when a file is not for any identity at hand.
@@ -47,7 +47,10 @@ fn make_missing(store: &mut Store, inventory: &Inventory, out: &Out) -> Result<(
     }
     out.text(&match made.tokens.len() {
         0 if made.is_empty() => "no secret is missing\n".to_string(),
-        count => format!("made {}; commit the folder secrets/ and authority.pem: what is secret in them is encrypted\n", counted(count, "secret")),
+        count => format!(
+            "made {}; commit the folder secrets/ and authority.pem: what is secret in them is encrypted\n",
+            counted(count, "secret")
+        ),
     });
     Ok(())
 }

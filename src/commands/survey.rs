@@ -87,16 +87,30 @@ pub(super) fn connect(inventory: &Inventory, way: &Way, progress: &Arc<Progress>
 /// Who runs this, as far as this machine knows.
 pub(super) fn operator() -> Operator {
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let user = user.unwrap_or_else(account);
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Operator { user, machine, fingerprint: None }
+}
+
+/// The account's name by `/etc/passwd`, for cron and containers that set no `USER`.
+fn account() -> String {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = known.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2) == Some(&uid.as_str())).then(|| fields[0].to_string())
+    });
+    name.unwrap_or_else(|| format!("uid {uid}"))
 }
 
 /// Compares archives on this machine with the hashes that the inventory states.
 ///
 /// # Errors
 /// Exit 65, naming the file that is missing or differs.
-pub(super) fn checked_archives<'a>(compiled: &Compiled, hashes: impl IntoIterator<Item = &'a String>) -> Result<BTreeMap<String, PathBuf>> {
+pub(super) fn checked_archives<'a>(
+    compiled: &Compiled,
+    hashes: impl IntoIterator<Item = &'a String>,
+) -> Result<BTreeMap<String, PathBuf>> {
     let mut archives = BTreeMap::new();
     for hash in hashes {
         let Some(path) = compiled.archives.get(hash) else { continue };
@@ -180,9 +194,13 @@ fn signer(inventory: &Inventory, store: &Store, catalogs: BTreeMap<String, Catal
 fn show(progress: &Progress, event: &Event) {
     match event {
         Event::Connecting { host } => progress.step(host, &Step::Doing("connecting".to_string())),
-        Event::Installing { host, bytes } => progress.step(host, &Step::Doing(format!("installing our half ({bytes} bytes)"))),
+        Event::Installing { host, bytes } => {
+            progress.step(host, &Step::Doing(format!("installing our half ({bytes} bytes)")))
+        }
         Event::Connected { host, .. } => progress.step(host, &Step::Doing("comparing".to_string())),
-        Event::Archive { host, sent, size, .. } => progress.step(host, &Step::Doing(format!("archive {sent}/{size} bytes"))),
+        Event::Archive { host, sent, size, .. } => {
+            progress.step(host, &Step::Doing(format!("archive {sent}/{size} bytes")))
+        }
         Event::Started { host, id } => progress.step(host, &Step::Doing(id.clone())),
         Event::Fixed { host, id, owner, action, milliseconds } => progress.step(
             host,
@@ -191,7 +209,9 @@ fn show(progress: &Progress, event: &Event) {
         Event::Failed { host, id, owner, message } => {
             progress.step(host, &Step::Failed { id: id.clone(), owner: owner.clone(), message: message.clone() });
         }
-        Event::Skipped { host, id, owner } => progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() }),
+        Event::Skipped { host, id, owner } => {
+            progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() })
+        }
         Event::Notified { host, notification } => progress.step(host, &Step::Notified(notification.clone())),
         Event::Confirming { host, id, .. } => {
             progress.step(host, &Step::Doing(format!("{id}: confirming over a new connection")));
@@ -210,25 +230,36 @@ fn show(progress: &Progress, event: &Event) {
 
 impl Survey {
     fn must_be_ours(&self, older: bool) -> Result<()> {
-        for (host, checked) in &self.checked {
-            let Checked::Checked { hold, findings, .. } = checked else { continue };
-            if !hold.unknown_members.is_empty() {
-                let codes: Vec<&str> = hold.unknown_members.iter().map(String::as_str).collect();
-                return Err(Failure::inventory(format!(
-                    "{host} holds resources of {}, but no member file has that code",
-                    codes.join(", ")
-                ))
-                .hint("a body that leaves keeps its file: put it back with `membership: { status: leaving }`, then apply: its tenants stop, its data stay"));
-            }
-            if !older && let Some(applied) = &hold.revision {
+        let compared = || {
+            self.checked.iter().filter_map(|(host, checked)| match checked {
+                Checked::Checked { hold, findings, .. } => Some((host, hold, findings)),
+                _ => None,
+            })
+        };
+        for (host, hold, _) in compared().filter(|(_, hold, _)| !hold.unknown_members.is_empty()) {
+            let codes: Vec<&str> = hold.unknown_members.iter().map(String::as_str).collect();
+            return Err(Failure::inventory(format!(
+                "{host} holds resources of {}, but no member file has that code",
+                codes.join(", ")
+            ))
+            .hint(
+                "a body that leaves keeps its file: put it back with `membership: { status: leaving }`, then apply: \
+                 its tenants stop, its data stay",
+            ));
+        }
+        for (host, hold, _) in compared().filter(|_| !older) {
+            if let Some(applied) = &hold.revision {
                 self.revision.require(host, applied)?;
             }
-            let without_host = !self.selection.owners.is_empty() && !self.selection.owners.contains(HOST_OWNER)
-                || !self.selection.areas.is_empty() && !self.selection.areas.contains(&Area::Host);
-            if without_host && !hold.baseline && !findings.is_empty() {
-                return Err(Failure::operation(format!("{host} has no baseline yet: nothing can stand on it"))
-                    .hint(format!("apply the machine first: comuni apply --area host --host {host}")));
-            }
+        }
+        let Selection { owners, areas, .. } = &self.selection;
+        let with_host =
+            (owners.is_empty() || owners.contains(HOST_OWNER)) && (areas.is_empty() || areas.contains(&Area::Host));
+        if let Some((host, ..)) =
+            compared().find(|(_, hold, findings)| !with_host && !hold.baseline && !findings.is_empty())
+        {
+            return Err(Failure::operation(format!("{host} has no baseline yet: nothing can stand on it"))
+                .hint(format!("apply the machine first: comuni apply --area host --host {host}")));
         }
         Ok(())
     }
@@ -236,11 +267,9 @@ impl Survey {
     /// The answers as `report` shows them.
     pub(super) fn plan(&self) -> PlanView {
         let state = |checked: &Checked| match checked {
-            Checked::Checked { hold, findings, correct, .. } => HostState::Checked {
-                findings: findings.clone(),
-                debts: hold.debts.clone(),
-                correct: *correct,
-            },
+            Checked::Checked { hold, findings, correct, .. } => {
+                HostState::Checked { findings: findings.clone(), debts: hold.debts.clone(), correct: *correct }
+            }
             Checked::Busy(holder) => HostState::Busy(holder.clone()),
             Checked::Unreachable(failure) | Checked::Refused(failure) => HostState::Lost(failure.clone()),
         };

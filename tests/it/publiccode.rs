@@ -47,7 +47,9 @@ fn every_key_that_the_standard_makes_compulsory_is_there() {
 fn words_are_those_of_the_standards_lists() {
     let file = file();
     assert_eq!(file["publiccodeYmlVersion"], "0.4");
-    assert!(["concept", "development", "beta", "stable", "obsolete"].contains(&file["developmentStatus"].as_str().unwrap()));
+    assert!(
+        ["concept", "development", "beta", "stable", "obsolete"].contains(&file["developmentStatus"].as_str().unwrap())
+    );
     assert!(["standalone/backend", "standalone/other"].contains(&file["softwareType"].as_str().unwrap()));
     // Those of the lists that a command for operating machines can be found under.
     let categories = ["backup", "cloud-management", "it-management", "it-security", "it-service-management"];
@@ -55,7 +57,10 @@ fn words_are_those_of_the_standards_lists() {
     assert_eq!(texts(&file["intendedAudience"]["scope"]), ["local-authorities"]);
     assert_eq!(texts(&file["intendedAudience"]["countries"]), ["IT"]);
     assert_eq!(texts(&file["platforms"]), ["linux"]);
-    assert!(["internal", "community"].contains(&file["maintenance"]["type"].as_str().unwrap()), "contacts are compulsory");
+    assert!(
+        ["internal", "community"].contains(&file["maintenance"]["type"].as_str().unwrap()),
+        "contacts are compulsory"
+    );
 }
 
 #[test]

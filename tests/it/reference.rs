@@ -89,8 +89,9 @@ fn said(schema: &Value) -> String {
 /// The words of an enumeration with what each means.
 fn words(schema: &Value) -> String {
     let words = schema["oneOf"].as_array().into_iter().flatten();
-    let words: Vec<String> =
-        words.map(|word| format!("`{}`: {}", word["const"].as_str().unwrap(), said(word).trim_end_matches('.'))).collect();
+    let words: Vec<String> = words
+        .map(|word| format!("`{}`: {}", word["const"].as_str().unwrap(), said(word).trim_end_matches('.')))
+        .collect();
     if words.is_empty() { String::new() } else { format!(" {}.", words.join("; ")) }
 }
 
@@ -141,7 +142,8 @@ fn default(field: &Value) -> String {
         Value::Object(fields) if nothing(fields) => "–".to_string(),
         Value::Array(items) if items.is_empty() => "–".to_string(),
         Value::Object(fields) => {
-            let said = fields.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or(&value.to_string())));
+            let said =
+                fields.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or(&value.to_string())));
             format!("`{{ {} }}`", said.collect::<Vec<_>>().join(", "))
         }
         value => format!("`{value}`"),
@@ -155,7 +157,9 @@ fn nothing(fields: &Map<String, Value>) -> bool {
 #[test]
 fn the_documentation_has_every_file_and_key() {
     let page = page();
-    for key in ["`recovery`", "`sizes.<name>.up_to`", "`hosts.<name>.login.user`", "`releases.<name>.sha256`", "`belfiore`"] {
+    for key in
+        ["`recovery`", "`sizes.<name>.up_to`", "`hosts.<name>.login.user`", "`releases.<name>.sha256`", "`belfiore`"]
+    {
         assert!(page.contains(key), "{key} is not in the page:\n{page}");
     }
     assert!(!page.contains("|  |"), "a key without a description:\n{page}");

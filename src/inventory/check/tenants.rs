@@ -236,10 +236,10 @@ impl Here<'_> {
 fn placement(draft: &Draft, doc: &Doc<Member>, member: &Member, findings: &mut Vec<Finding>) {
     let Some(placement) = &member.placement else {
         if !member.applications.is_empty() && !doc.tree.says(&["placement"]) {
-            findings
-                .push(Finding::error(doc.tree.key_place(&["applications"]), "applications without a placement").help(
-                    "say which hosts carry them: `placement: { application: app1, database: db1 }`",
-                ));
+            findings.push(
+                Finding::error(doc.tree.key_place(&["applications"]), "applications without a placement")
+                    .help("say which hosts carry them: `placement: { application: app1, database: db1 }`"),
+            );
         }
         return;
     };
