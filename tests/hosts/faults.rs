@@ -9,7 +9,10 @@ use crate::harness::{carrier, eventually, https, lab, lab_does, on, tries_on};
 /// Work for both application hosts and the database host that takes some seconds.
 fn work_everywhere() {
     for host in ["app1", "app2"] {
-        on(host, "for unit in /etc/systemd/system/comuni-*.service; do systemctl stop $(basename $unit); rm $unit; done; systemctl daemon-reload");
+        on(
+            host,
+            "for unit in /etc/systemd/system/comuni-*.service; do systemctl stop $(basename $unit); rm $unit; done; systemctl daemon-reload",
+        );
         on(host, "for file in /etc/nginx/comuni.d/*.conf; do echo '# by hand' >> $file; done");
     }
 }
@@ -29,7 +32,11 @@ fn a_host_cut_off_in_mid_apply_leaves_the_others_to_end_well_and_one_apply_finis
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
         let object: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if !cut && object["type"] == "step" && object["host"] == "app2" && object["id"].as_str().is_some_and(|id| id.starts_with("file:/etc/systemd")) {
+        if !cut
+            && object["type"] == "step"
+            && object["host"] == "app2"
+            && object["id"].as_str().is_some_and(|id| id.starts_with("file:/etc/systemd"))
+        {
             lab_does(&["cut", "app2"]);
             cut = true;
         }
@@ -38,13 +45,27 @@ fn a_host_cut_off_in_mid_apply_leaves_the_others_to_end_well_and_one_apply_finis
     }
     assert!(cut, "app2 never came to its work:\n{said}");
     assert_eq!(child.wait().unwrap().code(), Some(3), "{said}");
-    assert!(said.lines().any(|line| line.contains("\"host_result\"") && line.contains("\"app2\"") && line.contains("\"lost\"")), "{said}");
-    assert!(said.lines().any(|line| line.contains("\"host_result\"") && line.contains("\"app1\"") && line.contains("\"done\"")), "{said}");
+    assert!(
+        said.lines()
+            .any(|line| line.contains("\"host_result\"") && line.contains("\"app2\"") && line.contains("\"lost\"")),
+        "{said}"
+    );
+    assert!(
+        said.lines()
+            .any(|line| line.contains("\"host_result\"") && line.contains("\"app1\"") && line.contains("\"done\"")),
+        "{said}"
+    );
     lab_does(&["join", "app2"]);
-    eventually("app2 can be reached again", Duration::from_secs(20), || lab.comuni(&["plan", "--host", "app2"]).status == 0);
+    eventually("app2 can be reached again", Duration::from_secs(20), || {
+        lab.comuni(&["plan", "--host", "app2"]).status == 0
+    });
     lab.apply_when_free().ends_with(0);
     lab.is_converged();
-    assert_eq!(on("app2", "nginx -T 2>/dev/null | grep -c 'by hand' || true"), "0", "the reload that was owed was paid");
+    assert_eq!(
+        on("app2", "nginx -T 2>/dev/null | grep -c 'by hand' || true"),
+        "0",
+        "the reload that was owed was paid"
+    );
 }
 
 #[test]
@@ -66,8 +87,11 @@ fn a_reload_that_was_owed_is_shown_by_plan_and_paid_by_the_next_apply() {
 fn a_second_apply_is_told_who_holds_the_lock_since_when_and_from_where() {
     let lab = lab();
     let host = carrier("c_e707-albo");
-    on(host, "systemctl stop comuni-c_e707-albo.service; mkdir -p /run/systemd/system/comuni-c_e707-albo.service.d; \
-              printf '[Service]\\nExecStartPre=/bin/sleep 8\\n' > /run/systemd/system/comuni-c_e707-albo.service.d/slow.conf; systemctl daemon-reload");
+    on(
+        host,
+        "systemctl stop comuni-c_e707-albo.service; mkdir -p /run/systemd/system/comuni-c_e707-albo.service.d; \
+              printf '[Service]\\nExecStartPre=/bin/sleep 8\\n' > /run/systemd/system/comuni-c_e707-albo.service.d/slow.conf; systemctl daemon-reload",
+    );
     let mut first = lab.command(&["apply", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("the first apply holds the lock", Duration::from_secs(10), || {
         tries_on(host, "grep -q tester /run/comuni/lock").0 == 0
@@ -84,8 +108,11 @@ fn a_full_disk_fails_one_member_keeps_the_old_file_and_the_others_go_on() {
     let host = carrier("c_e707-albo");
     on(host, "cp /etc/comuni/tenants/c_e707-albo/* /root/");
     lab_does(&["fill", host, "/etc/comuni/tenants/c_e707-albo", "1"]);
-    on(host, "head -c 2000000 /dev/zero > /etc/comuni/tenants/c_e707-albo/zeros || true; \
-              for unit in /etc/systemd/system/comuni-c_*.service; do echo '# by hand' >> $unit; done");
+    on(
+        host,
+        "head -c 2000000 /dev/zero > /etc/comuni/tenants/c_e707-albo/zeros || true; \
+              for unit in /etc/systemd/system/comuni-c_*.service; do echo '# by hand' >> $unit; done",
+    );
     let run = lab.comuni(&["apply", "--yes", "--allow", "changes"]);
     lab_does(&["unfill", host, "/etc/comuni/tenants/c_e707-albo"]);
     run.ends_with(3).says("No space left on device").says("Lozza");

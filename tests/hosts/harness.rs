@@ -36,13 +36,23 @@ impl Run {
 
     #[track_caller]
     pub fn says(self, words: &str) -> Run {
-        assert!(self.text().contains(words), "does not say {words:?}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        assert!(
+            self.text().contains(words),
+            "does not say {words:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     #[track_caller]
     pub fn does_not_say(self, words: &str) -> Run {
-        assert!(!self.text().contains(words), "says {words:?}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        assert!(
+            !self.text().contains(words),
+            "says {words:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
@@ -62,7 +72,8 @@ static LAB: OnceLock<Lab> = OnceLock::new();
 /// The lab, converged.
 pub fn lab() -> &'static Lab {
     LAB.get_or_init(|| {
-        let run = std::env::var_os("COMUNI_TEST_RUN").map_or_else(|| PathBuf::from("/var/lib/comuni-demo"), PathBuf::from);
+        let run =
+            std::env::var_os("COMUNI_TEST_RUN").map_or_else(|| PathBuf::from("/var/lib/comuni-demo"), PathBuf::from);
         let prepared = Command::new(root().join("tests/lab/prepare")).arg(&run).status().unwrap();
         assert!(prepared.success(), "tests/lab/prepare failed: is the lab up? (tests/lab/lab up)");
         let lab = Lab { run };
@@ -194,7 +205,8 @@ pub fn https(lab: &Lab, host: &str, name: &str, path: &str) -> (String, String) 
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let (body, status) = text.rsplit_once('\n').unwrap_or((&text, ""));
-    let body = if output.status.success() { body.to_string() } else { String::from_utf8_lossy(&output.stderr).into_owned() };
+    let body =
+        if output.status.success() { body.to_string() } else { String::from_utf8_lossy(&output.stderr).into_owned() };
     (status.to_string(), body)
 }
 

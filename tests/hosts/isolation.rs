@@ -39,10 +39,13 @@ fn a_tenants_login_connects_to_its_own_database_and_to_no_other() {
     let (host, mine, other) = neighbours();
     let connect = |database: &str| {
         let unit = format!("comuni-{mine}.service");
-        tries_on(host, &format!(
-            "env $(systemctl show {unit} -p Environment --value) PGDATABASE={database} runuser -u {} -- /usr/bin/python3 -c 'import psycopg2; psycopg2.connect(\"\").close()'",
-            account(&mine)
-        ))
+        tries_on(
+            host,
+            &format!(
+                "env $(systemctl show {unit} -p Environment --value) PGDATABASE={database} runuser -u {} -- /usr/bin/python3 -c 'import psycopg2; psycopg2.connect(\"\").close()'",
+                account(&mine)
+            ),
+        )
     };
     let (status, text) = connect(&account(&mine));
     assert_eq!(status, 0, "its own: {text}");
