@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make the files and processes of the world around"))]
 
 pub mod failure;
+pub mod digest;
 
 pub mod machine;
 pub mod resources;

@@ -86,6 +86,7 @@ fn steps() -> Box<dyn Iterator<Item = usize>> {
         .ok()
         .and_then(|seed| seed.parse().ok())
         .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |age| age.as_secs()));
+    #[allow(clippy::print_stderr, reason = "shown when the test fails: how to see it again")]
     eprintln!("COMUNI_SEED={seed} repeats this choice of steps");
     let seed = usize::try_from(seed % 1_000_000).unwrap_or(1);
     Box::new([1 + seed % 4, 5 + seed / 4 % 4, 9 + seed / 16 % 4].into_iter())
