@@ -78,6 +78,7 @@ fn converges_as_undisturbed(lab: &Lab, host: &str, wanted: &str, what: &str) {
 }
 
 /// All steps, or some of them by a seed that is printed.
+#[allow(clippy::print_stderr, reason = "shown when the test fails: how to see it again")]
 fn steps() -> Box<dyn Iterator<Item = usize>> {
     if std::env::var_os("COMUNI_CHECK_ALL").is_some() {
         return Box::new(1..);
@@ -86,7 +87,6 @@ fn steps() -> Box<dyn Iterator<Item = usize>> {
         .ok()
         .and_then(|seed| seed.parse().ok())
         .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |age| age.as_secs()));
-    #[allow(clippy::print_stderr, reason = "shown when the test fails: how to see it again")]
     eprintln!("COMUNI_SEED={seed} repeats this choice of steps");
     let seed = usize::try_from(seed % 1_000_000).unwrap_or(1);
     Box::new([1 + seed % 4, 5 + seed / 4 % 4, 9 + seed / 16 % 4].into_iter())
