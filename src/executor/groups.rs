@@ -181,6 +181,9 @@ struct Swapped<'a> {
 /// Writes the debts down, swaps file by file, tells the daemon, and puts back what it does not take.
 fn swap(session: &mut Session, members: Vec<Member>, begin: Instant) -> Result<()> {
     let swapped = swap_files(session, members)?;
+    if swapped.iter().any(|swapped| swapped.member.file.validate == Some(Validator::Systemd)) {
+        owed::tell(session.machine, &Notification::DaemonReload)?;
+    }
     let told = notifications(&swapped);
     let unpaid = owed::pay(session, |notification| told.contains(notification))?;
     let (stay, back): (Vec<_>, Vec<_>) = swapped.into_iter().partition(|swapped| refused(&unpaid, swapped).is_none());

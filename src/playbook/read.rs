@@ -95,8 +95,9 @@ pub fn read(text: &str) -> Result<Node, Unreadable> {
     let parsed = node::parse(&sources, file, &mut findings);
     if let Some(first) = Diagnostics::new(findings, sources.clone()).list().into_iter().next() {
         let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX).max(1);
+        let why = first.help.map_or(first.message.clone(), |help| format!("{}: {help}", first.message));
         let place = Place { line: whole(first.line), column: whole(first.column), length: whole(first.length) };
-        return Err(Unreadable { place: (first.line > 0).then_some(place), why: first.message });
+        return Err(Unreadable { place: (first.line > 0).then_some(place), why });
     }
     let unreadable = || Unreadable { place: None, why: "this is no YAML".to_string() };
     parsed.map(|parsed| placed(&sources, parsed)).ok_or_else(unreadable)

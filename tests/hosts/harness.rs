@@ -87,6 +87,11 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The program under test: the release build, unless `COMUNI_TEST_PROGRAM` names another.
+fn program() -> PathBuf {
+    std::env::var_os("COMUNI_TEST_PROGRAM").map_or_else(|| root().join("target/release/comuni"), PathBuf::from)
+}
+
 /// Runs a verb of `tests/lab/lab`.
 #[track_caller]
 pub fn lab_does(words: &[&str]) -> String {
@@ -107,7 +112,7 @@ impl Lab {
     /// The program with the lab's inventory and keys, not started yet.
     pub fn command(&self, words: &[&str]) -> Command {
         let key = lab_does(&["key"]);
-        let mut command = Command::new(root().join("target/release/comuni"));
+        let mut command = Command::new(program());
         command
             .args(words)
             .env_clear()
@@ -229,4 +234,21 @@ pub fn carrier(tenant: &str) -> &'static str {
         .into_iter()
         .find(|host| tries_on(host, &format!("test -d /etc/comuni/tenants/{tenant}")).0 == 0)
         .unwrap_or_else(|| panic!("no host carries {tenant}"))
+}
+
+/// Breaks something in the lab with one verb, and repairs it with another when it is dropped, also by a failing test.
+#[must_use]
+pub struct Broken(Vec<String>);
+
+pub fn broken(verb: &str, repair: &str, host: &str, rest: &[&str]) -> Broken {
+    lab_does(&[&[verb, host], rest].concat());
+    let path = rest.first().map(ToString::to_string);
+    Broken([repair.to_string(), host.to_string()].into_iter().chain(path).collect())
+}
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        let words: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        lab_does(&words);
+    }
 }

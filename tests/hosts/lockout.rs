@@ -12,8 +12,8 @@ fn a_firewall_rule_that_drops_ssh_reverts_by_itself() {
     let shipped = std::fs::read_to_string(root().join("templates/host/nftables.conf.tera")).unwrap();
     // New connections to sshd are dropped on mon1; the session that applies it lives on.
     let broken = shipped.replace(
-        "tcp dport 22 accept",
-        "{% if host.name == \"mon1\" %}tcp dport 22 drop{% else %}tcp dport 22 accept{% endif %}",
+        "tcp dport {{ host.ssh_port }} accept",
+        "tcp dport {{ host.ssh_port }} {% if host.name == \"mon1\" %}drop{% else %}accept{% endif %}",
     );
     assert_ne!(broken, shipped, "the template accepts ssh in a line of its own");
     std::fs::write(overriding.join("nftables.conf.tera"), broken).unwrap();

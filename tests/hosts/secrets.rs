@@ -30,7 +30,7 @@ fn a_poison_word_as_database_password_is_nowhere() {
     let lab = lab();
     let host = carrier("c_e707-albo");
     let poison = format!("Vipera{}berus", std::process::id());
-    lab.comuni_reading(&["secrets", "set", TOKEN], &poison).ends_with(0).does_not_say(&poison);
+    lab.comuni_reading(&["secrets", "set", "--replace", TOKEN], &poison).ends_with(0).does_not_say(&poison);
 
     // Looks at every process on both sides while the apply runs.
     let watch = format!(
@@ -75,7 +75,7 @@ fn a_poison_word_as_database_password_is_nowhere() {
 #[test]
 fn without_an_identity_plan_says_not_checked_and_never_correct() {
     let lab = lab();
-    let output = lab.command(&["plan", "--member", "lozza"]).env("COMUNI_IDENTITY", "/dev/null").output().unwrap();
+    let output = lab.command(&["plan", "--member", "lozza"]).env_remove("COMUNI_IDENTITY").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("not checked"), "{text}");
     assert!(text.contains("postgres_role:c_e707_albo_a"), "{text}");

@@ -178,7 +178,8 @@ fn systemctl(world: &mut World, command: &Command) -> Output {
     match words[..] {
         ["daemon-reload"] => said(0, ""),
         ["show", ref units @ ..] => {
-            let known: Vec<String> = world.notes.keys().filter_map(|key| Some(key.strip_prefix("unit ")?.to_string())).collect();
+            let known: Vec<String> =
+                world.notes.keys().filter_map(|key| Some(key.strip_prefix("unit ")?.to_string())).collect();
             let named = units.iter().map(ToString::to_string).filter(|unit| !unit.contains('*'));
             let all: BTreeSet<String> = named.chain(known).collect();
             let shown: Vec<String> = all

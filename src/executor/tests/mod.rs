@@ -3,13 +3,8 @@
 mod archives;
 mod chain;
 
-
 mod evidence;
 
 mod harness;
-
-
-
-
 
 mod wire;
