@@ -15,6 +15,7 @@ use rust_embed::RustEmbed;
 use tera::{Context, ErrorKind, Tera};
 
 use crate::failure::{Failure, Result};
+use crate::inventory::diagnostics::nearest;
 use crate::inventory::source::read_file;
 
 /// The built-in templates, by their path below `templates/`.
@@ -174,7 +175,7 @@ impl Templates {
     /// Tera says that an included template is not there, but not which one was meant.
     fn name_nearest(&self, fault: &mut Fault) {
         let wanted = fault.message.strip_prefix("Unknown template `").and_then(|rest| rest.strip_suffix('`'));
-        if let Some(near) = wanted.and_then(|wanted| excerpt::nearest(wanted, self.names())) {
+        if let Some(near) = wanted.and_then(|wanted| nearest(wanted, self.names())) {
             fault.message.push_str(&format!(" (did you mean `{near}`?)"));
         }
     }
@@ -230,7 +231,7 @@ pub fn message_of(unknown: &lint::Unknown) -> String {
     if unknown.known.is_empty() {
         return format!("`{name}` is not defined{place}: nothing has a name there");
     }
-    let near = excerpt::nearest(name, unknown.known.iter().map(String::as_str));
+    let near = nearest(name, unknown.known.iter().map(String::as_str));
     let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
     format!("`{name}` is not defined{place}{near}; there are: {}", unknown.known.join(", "))
 }
