@@ -1,1 +1,236 @@
-//! The command line: clap types and help texts.
+//! The command line: clap types and help texts. What a verb does is in `commands`.
+
+mod selection;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use selection::{Selectors, Way};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  done, or nothing to do            5  stale or missing
+   1  an operation failed               6  busy: somebody holds the lock
+   2  changes are pending               7  inconclusive
+   3  some done and some not           64  wrong usage
+   4  verification found damage        65  the inventory is invalid
+ 130  interrupted                     143  terminated
+With many members or hosts the worst wins, and all are listed.";
+
+/// Run the software of all comuni of a province in the cloud
+///
+/// Reads an inventory of the member bodies and brings the purchased machines to what it says.
+#[derive(Debug, Parser)]
+#[command(name = "comuni", version, after_help = EXIT_CODES, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Options of every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every verb")]
+pub struct Global {
+    /// Folder of the inventory
+    #[arg(short, long, value_name = "DIR", env = "COMUNI_INVENTORY", global = true)]
+    pub inventory: Option<PathBuf>,
+    /// Text for people, or one JSON object a line
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    pub format: Format,
+    /// Say more: whole diffs, the fields of what is new, what went over the wire
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line, the first with the schema's version.
+    Json,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Write a small inventory to begin with
+    Init {
+        /// A folder that is empty or not there yet
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// Check the inventory, its playbooks and templates, without any network
+    Validate,
+    /// Show what the inventory says and where each value comes from
+    #[command(subcommand)]
+    Show(Show),
+    /// Write the JSON Schema of every file of an inventory, for editors
+    Schema {
+        /// Folder to write to; `schema` in the inventory when not said
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
+    /// Compare the hosts with the inventory; change nothing
+    #[command(
+        after_help = "Examples:\n  comuni plan\n  comuni plan --member malnate --area tenant\n  comuni plan --detailed-exitcode    # 2 when changes are pending, for cron"
+    )]
+    Plan {
+        /// What to look at.
+        #[command(flatten)]
+        selectors: Selectors,
+        /// How to reach the hosts.
+        #[command(flatten)]
+        way: Way,
+        /// Exit with 2 when changes are pending
+        #[arg(long)]
+        detailed_exitcode: bool,
+    },
+    /// Bring the hosts to what the inventory says
+    #[command(
+        after_help = "Examples:\n  comuni apply\n  comuni apply --member lozza --yes\n  comuni apply --host app1 --area host --allow removals"
+    )]
+    Apply {
+        /// What to work on.
+        #[command(flatten)]
+        selectors: Selectors,
+        /// How to reach the hosts.
+        #[command(flatten)]
+        way: Way,
+        /// Do not ask; compulsory without a terminal
+        #[arg(short, long)]
+        yes: bool,
+        /// Lift the brake of the consortium's limits
+        #[arg(long, value_enum, value_name = "WHAT")]
+        allow: Vec<Allowance>,
+    },
+    /// Show or set secrets
+    #[command(subcommand)]
+    Secrets(Secrets),
+    /// Show past runs from the evidence
+    History {
+        /// Only runs that touched this member (name, slug, code or glob)
+        #[arg(long, value_name = "MEMBER")]
+        member: Option<String>,
+        /// At most this many runs, the newest last
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        last: u32,
+        /// Only runs since then: a day (2026-11-01), a moment, or how long ago (12h, 7d)
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+        /// How to reach the control host.
+        #[command(flatten)]
+        way: Way,
+    },
+    /// Write the completions of a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// Folder to write to; the first page goes to standard output when not said
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
+}
+
+/// What can be shown.
+#[derive(Debug, Subcommand)]
+pub enum Show {
+    /// A member, with the file and line of each value
+    Member {
+        /// Name, slug or code
+        name: String,
+    },
+    /// A host and what it carries
+    Host {
+        /// Name
+        name: String,
+    },
+    /// The compiled list of resources of a host
+    Catalog {
+        /// Name of the host
+        name: String,
+    },
+    /// An application of the catalogue and its releases
+    Application {
+        /// Name
+        name: String,
+    },
+}
+
+/// Work with secrets.
+#[derive(Debug, Subcommand)]
+pub enum Secrets {
+    /// List secrets; their values only with `--reveal`
+    Show {
+        /// A token such as secret://c_e863/albo/database_password_a; all when not said
+        token: Option<String>,
+        /// Print the values
+        #[arg(long)]
+        reveal: bool,
+        /// Who reads.
+        #[command(flatten)]
+        identity: Identity,
+    },
+    /// Set a secret from standard input or a prompt, or make all that are missing
+    #[command(
+        after_help = "Examples:\n  comuni secrets set --missing\n  comuni secrets set secret://c_e863/albo/smtp_password < FILE"
+    )]
+    Set {
+        /// A token such as secret://c_e863/albo/smtp_password
+        #[arg(required_unless_present = "missing")]
+        token: Option<String>,
+        /// Put a new value in the place of the one that is there
+        #[arg(long, conflicts_with = "missing")]
+        replace: bool,
+        /// Make every secret that the inventory needs and that is not there yet, and the certificate authority
+        #[arg(long, conflicts_with = "token")]
+        missing: bool,
+        /// Who reads.
+        #[command(flatten)]
+        identity: Identity,
+    },
+}
+
+/// Keys that open the secrets.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Identity {
+    /// File with an age or ssh-ed25519 identity that opens the secrets; several with `:` between them
+    #[arg(long, value_name = "FILE", env = "COMUNI_IDENTITY", value_delimiter = ':')]
+    pub identity: Vec<PathBuf>,
+}
+
+/// What the brake can be lifted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Allowance {
+    /// More removals than the limit.
+    Removals,
+    /// More changes on one host than the limit.
+    Changes,
+}
+
+impl Verb {
+    /// The verb's word, as it is typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verb::Init { .. } => "init",
+            Verb::Validate => "validate",
+            Verb::Show(_) => "show",
+            Verb::Schema { .. } => "schema",
+            Verb::Plan { .. } => "plan",
+            Verb::Apply { .. } => "apply",
+            Verb::Secrets(_) => "secrets",
+            Verb::History { .. } => "history",
+            Verb::Completions { .. } => "completions",
+            Verb::Man { .. } => "man",
+        }
+    }
+}

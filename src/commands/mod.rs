@@ -1,1 +1,42 @@
 //! One file per verb: the order of calls, nothing else.
+
+mod apply;
+mod brake;
+mod history;
+mod inventory;
+mod manual;
+mod plan;
+mod records;
+mod secrets;
+mod survey;
+
+use crate::cli::{Cli, Verb};
+use crate::failure::Result;
+use crate::report::Out;
+use crate::report::json::Object;
+
+/// Runs the verb of a command line.
+///
+/// # Errors
+/// Whatever the verb fails with; the kind decides the exit code.
+pub fn run(cli: &Cli, out: &Out) -> Result<()> {
+    let global = &cli.global;
+    out.object(&Object::version(cli.verb.name()));
+    match &cli.verb {
+        Verb::Init { directory } => inventory::init(directory, out),
+        Verb::Validate => inventory::validate(global, out),
+        Verb::Show(what) => inventory::show(global, what, out),
+        Verb::Schema { directory } => inventory::schema(global, directory.as_deref(), out),
+        Verb::Plan { selectors, way, detailed_exitcode } => plan::run(global, selectors, way, *detailed_exitcode, out),
+        Verb::Apply { selectors, way, yes, allow } => apply::run(global, selectors, way, *yes, allow, out),
+        Verb::Secrets(what) => secrets::run(global, what, out),
+        Verb::History { member, last, since, way } => {
+            history::run(global, member.as_deref(), *last, since.as_deref(), way, out)
+        }
+        Verb::Completions { shell } => {
+            manual::completions(*shell, out);
+            Ok(())
+        }
+        Verb::Man { directory } => manual::man(directory.as_deref(), out),
+    }
+}

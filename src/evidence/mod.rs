@@ -1,1 +1,19 @@
-//! Records of what was done and found, and how they are read.
+//! Records of what was done and found, and how they are read. `docs/evidence.md` states their form.
+//!
+//! A record waits in the operator's outbox until the control host has it in its chain; readers merge both.
+
+pub mod clock;
+pub mod history;
+mod outbox;
+mod record;
+mod revision;
+
+#[cfg(test)]
+mod documentation;
+
+pub use outbox::{Outbox, Pending, Running, Undelivered};
+pub use record::{
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Record, RecordKind,
+    SelectionRecord, VERSION, Who,
+};
+pub use revision::{Contained, Revision, current};

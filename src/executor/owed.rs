@@ -128,11 +128,22 @@ pub fn is_active(machine: &dyn Machine, unit: &str) -> Result<bool> {
     Ok(matches!(unit_state(machine, unit)?.as_str(), "active" | "reloading" | "activating"))
 }
 
-/// Tells one daemon, whatever state it is in.
+/// systemd has read another unit file than the one on the disk.
+fn is_stale(machine: &dyn Machine, unit: &str) -> Result<bool> {
+    let command = Command::new(["systemctl", "show", "--property=NeedDaemonReload", unit]);
+    Ok(machine.query(&command)?.succeeded(&command)?.text().contains("NeedDaemonReload=yes"))
+}
+
+/// Tells one daemon, whatever state it is in. systemd itself is told first of a unit file that changed.
 ///
 /// # Errors
 /// With the command's own words, or when a restarted unit does not stay up.
 pub fn tell(machine: &mut dyn Machine, notification: &Notification) -> Result<()> {
+    if let Some(unit) = unit_of(notification)
+        && is_stale(machine, &unit)?
+    {
+        tell(machine, &Notification::DaemonReload)?;
+    }
     let command = match notification {
         Notification::DaemonReload => Command::new(["systemctl", "daemon-reload"]),
         Notification::Restart(unit) => Command::new(["systemctl", "restart", &unit_name(unit)]),
@@ -208,7 +219,9 @@ fn due(session: &Session, notification: &Notification, restarted: &BTreeSet<Stri
     }
     let wanted = session.request.catalog.entries.iter().find_map(|entry| match &entry.resource {
         Resource::Service(service) if service.unit == unit => {
-            Some((service.running, session.pending.contains(&entry.id)))
+            // A start that has just failed would only fail once more as a restart: it stays owed.
+            let later = session.pending.contains(&entry.id) || session.failed.contains(&entry.owner);
+            Some((service.running, later))
         }
         _ => None,
     });

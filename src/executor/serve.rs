@@ -14,7 +14,7 @@ use super::session::Session;
 use super::store::{self, Settings};
 use super::wire::Wire;
 use super::{archives, check, converge, evidence, key, revert};
-use crate::catalog::{Area, Catalog, HOST_OWNER, Stage};
+use crate::catalog::{Area, Catalog, Entry, HOST_OWNER, Stage};
 use crate::failure::{Failure, Kind, Result};
 use crate::machine::Machine;
 use crate::protocol::{FromHost, Holder, Mode, Outcome, Request, ToHost, VERSION};
@@ -165,7 +165,7 @@ fn in_order(catalog: &Catalog) -> Result<()> {
         if entry.stage < before {
             return Err(Failure::operation(format!("the catalog is out of order: {} comes too late", entry.id)));
         }
-        if entry.id != entry.resource.id() {
+        if !is_named_after(entry) {
             return Err(Failure::operation(format!("the catalog calls {} {}", entry.resource.id(), entry.id)));
         }
         if !seen.insert(&entry.id) {
@@ -177,6 +177,16 @@ fn in_order(catalog: &Catalog) -> Result<()> {
         before = entry.stage;
     }
     Ok(())
+}
+
+/// What several tenants of a host share stands once for each: `release:albo/1.0.0@c_e863-albo`.
+fn is_named_after(entry: &Entry) -> bool {
+    let sharer = entry.tenant.as_ref().unwrap_or(&entry.owner);
+    match entry.id.strip_prefix(&entry.resource.id()) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix('@') == Some(sharer),
+        None => false,
+    }
 }
 
 fn tell_findings(session: &mut Session, applies: bool) -> Result<()> {

@@ -1,6 +1,27 @@
 //! Types, reading with positions, checks, and the ISTAT register. Knows no host's reality.
 
+mod check;
+pub mod diagnostics;
+mod draft;
+mod fit;
+pub mod init;
+mod layers;
+mod load;
+mod merge;
+pub mod names;
+pub mod node;
+mod pattern;
+pub mod register;
+pub mod schema;
+pub mod select;
+pub mod shape;
+pub mod show;
+pub mod source;
+mod syntax;
 pub mod types;
+pub mod version;
+
+pub use load::{Loaded, Trees, load};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

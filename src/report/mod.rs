@@ -1,1 +1,21 @@
-//! Text or JSON out. The only user of indicatif.
+//! Text or JSON out. The only room that prints, and the only user of indicatif.
+//!
+//! Data goes to standard output, all else to standard error. Text can be understood without colour.
+
+mod consent;
+mod diff;
+pub mod json;
+mod out;
+mod plan;
+mod progress;
+mod summary;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use consent::{consent, prompt_secret};
+pub use out::Out;
+pub use plan::{Counts, HostPlan, HostState, PlanView, held};
+pub use progress::{Progress, Step};
+pub use summary::{HostSummary, RunSummary};
+pub use table::table;

@@ -36,7 +36,7 @@ pub use package::Package;
 pub use postgres_database::PostgresDatabase;
 pub use postgres_grant::PostgresGrant;
 pub use postgres_role::PostgresRole;
-pub use release::Release;
+pub use release::{ARCHIVES, RELEASES, Release};
 pub use scram::hmac;
 pub use secret_table::{SecretTable, SecretValue};
 pub use service::Service;

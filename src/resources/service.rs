@@ -25,7 +25,7 @@ pub struct Service {
     pub running: bool,
 }
 
-const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Type";
+const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Type,ConditionResult,ConditionTimestampMonotonic";
 const SYSTEM: &str = "/etc/systemd/system";
 /// systemd gives a service 90 s to start, unless its unit says otherwise.
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -44,7 +44,15 @@ impl State {
     }
 
     fn is_running(&self) -> bool {
-        matches!(self.get("ActiveState"), "active" | "reloading" | "refreshing")
+        matches!(self.get("ActiveState"), "active" | "reloading" | "refreshing") || self.is_not_for_this_host()
+    }
+
+    /// It was tried, and its own conditions do not hold here (systemd.unit(5)), such as a clock in a container that has
+    /// none of its own: nothing that could be started is missing.
+    fn is_not_for_this_host(&self) -> bool {
+        self.get("ActiveState") == "inactive"
+            && self.get("ConditionResult") == "no"
+            && !matches!(self.get("ConditionTimestampMonotonic"), "" | "0")
     }
 
     /// `enabled-runtime` is what generators say, who run at every boot.

@@ -92,7 +92,8 @@ pub struct Release {
     /// SHA-256 of the archive, 64 lower-case hex digits.
     #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
     pub sha256: String,
-    /// Path of the archive (`.tar.gz` with one folder at its top), from the inventory that states it.
+    /// Path of the archive (`.tar.gz` with one folder at its top), from the inventory that states it. Once loaded it is
+    /// absolute.
     pub source: String,
     /// The release that must have run before this one.
     pub requires: Option<String>,
@@ -101,7 +102,7 @@ pub struct Release {
     pub reversible: bool,
 }
 
-/// Defaults of an application for its tenants.
+/// Defaults for tenants, of an application or of the consortium.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TenantDefaults {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::MemberKind;
+use super::{Contacts, MemberKind, Membership, TenantDefaults};
 
 /// The aggregation: its body, its policy, its defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -56,8 +56,10 @@ pub struct Authority {
     /// The domains it may sign for (RFC 5280 name constraints). Every tenant's name must lie below one of them.
     pub permitted: Vec<String>,
     /// Days a certificate is valid.
+    #[schemars(range(min = 1))]
     pub lifetime_days: u32,
     /// It is renewed when fewer days are left.
+    #[schemars(range(min = 1))]
     pub renew_days: u32,
 }
 
@@ -68,10 +70,13 @@ pub struct SizeClass {
     /// The class of members with at most this many residents; no limit when not said.
     pub up_to: Option<u32>,
     /// Percent of one CPU.
+    #[schemars(range(min = 1))]
     pub cpu_percent: u32,
     /// Memory in MiB.
+    #[schemars(range(min = 1))]
     pub memory_mib: u32,
     /// Database connections.
+    #[schemars(range(min = 1))]
     pub connections: u32,
 }
 
@@ -82,19 +87,30 @@ pub struct Limits {
     /// Removals in one plan.
     pub removals: u32,
     /// Percent of the existing resources of one host that are changed or removed (from 20 resources up).
+    #[schemars(range(max = 100))]
     pub changed_percent: u32,
 }
 
-/// Defaults of the consortium.
+/// Defaults of the consortium: the second of the three levels.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Defaults {
-    /// For every member: `kind`, `membership`, `contacts`, `placement`...
+    /// For every member.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
-    pub member: serde_json::Map<String, serde_json::Value>,
-    /// For every tenant: `release`, `size`...
+    pub member: MemberDefaults,
+    /// For every tenant.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
-    pub tenant: serde_json::Map<String, serde_json::Value>,
+    pub tenant: TenantDefaults,
+}
+
+/// What every member may take from the consortium. A placement has no default: it would move tenants by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemberDefaults {
+    /// What kind of body it is.
+    pub kind: Option<MemberKind>,
+    /// Whether it is joining, active or leaving.
+    pub membership: Option<Membership>,
+    /// Whom to tell.
+    pub contacts: Option<Contacts>,
 }

@@ -179,3 +179,52 @@ impl super::Authority for Listener {
         super::Authority::sign(&mut Seal, request)
     }
 }
+
+#[test]
+#[ignore = "needs a machine of its own with systemd as its first process"]
+fn systemd_agrees() {
+    let host = &mut Local::new();
+    let unit = |name: &str, start: &str| {
+        let content = format!("[Service]\\nExecStart={start}\\n[Install]\\nWantedBy=multi-user.target\\n");
+        from(&format!(r#"{{"file": {{"path": "/etc/systemd/system/{name}", "content": "{content}"}}}}"#))
+    };
+    let service = |name: &str, enabled: bool, running: bool| {
+        from(&format!(r#"{{"service": {{"unit": "{name}", "enabled": {enabled}, "running": {running}}}}}"#))
+    };
+    let by_hand = |host: &mut Local, words: &str| {
+        let command = Command::new(["systemctl"].into_iter().chain(words.split(' ')));
+        host.run(&command).unwrap().succeeded(&command).unwrap();
+    };
+    for (file, name) in [("a.service", "a.service"), ("t@.service", "t@x.service")] {
+        let wanted = service(name, true, true);
+        let needed = format!("file:/etc/systemd/system/{file}");
+        assert!(matches!(check(&wanted, host), Check::Unknown { needs: Some(id), .. } if id == needed));
+        converge(&unit(file, "/bin/sleep 1000"), host);
+        assert_eq!(converge(&wanted, host).0, Action::Create);
+        by_hand(host, &format!("stop {name}"));
+        by_hand(host, &format!("disable {name}"));
+        assert_eq!(converge(&wanted, host).1, ["enabled", "running"]);
+        by_hand(host, &format!("kill --signal=KILL {name}"));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert_eq!(converge(&wanted, host).1, ["running"]);
+        assert_eq!(converge(&service(name, true, false), host).1, ["running"]);
+        assert_eq!(converge(&service(name, false, false), host).1, ["enabled"]);
+        converge(&wanted, host);
+        wanted.kind().remove(host).unwrap();
+        assert!(matches!(check(&wanted, host), Check::Differs { action: Action::Create, .. }));
+    }
+    let mask = || Command::new(["ln", "-s", "/dev/null", "/etc/systemd/system/m.service"]);
+    host.run(&mask()).unwrap().succeeded(&mask()).unwrap();
+    assert_eq!(check(&service("m.service", false, false), host), Check::Correct);
+
+    converge(&unit("b.service", "/bin/sh -c \\\"echo no luck today; exit 4\\\""), host);
+    let broken = service("b.service", true, true);
+    let secrets = secrets();
+    let context = Context { secrets: &secrets, host_key: &[7; 32] };
+    let failure = broken.kind().fix(host, &mut Means { context, authority: &mut Seal }).unwrap_err();
+    assert!(failure.message.contains("did not stay up") && failure.message.contains("no luck today"), "{failure}");
+    let Check::Differs { changes, .. } = check(&broken, host) else { panic!() };
+    assert_eq!(changes[0].before.as_deref(), Some("no (failed)"));
+    converge(&unit("b.service", "/bin/sleep 1000"), host);
+    assert_eq!(converge(&broken, host).1, ["running"]);
+}

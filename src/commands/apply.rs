@@ -1,0 +1,118 @@
+//! `comuni apply`: compare, ask, bring about, record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use super::records::Recorder;
+use super::survey::{Survey, checked_archives, survey};
+use super::brake;
+use crate::cli::{Allowance, Global, Selectors, Way};
+use crate::failure::{Failure, Kind, Result};
+use crate::fleet::{Checked, HostOutcome, HostState, Work};
+use crate::protocol::Mode;
+use crate::report::json::Object;
+use crate::report::{HostSummary, Out, RunSummary, consent};
+
+/// # Errors
+/// Exit 3 when some was done and some not; 1 when nothing could be done; 6 when somebody else is at it; 64 without
+/// consent; 65 when the inventory is not fit.
+pub(super) fn run(global: &Global, selectors: &Selectors, way: &Way, yes: bool, allow: &[Allowance], out: &Out) -> Result<()> {
+    let began = Instant::now();
+    let mut survey = survey(global, selectors, way, Mode::Apply, out)?;
+    let plan = survey.plan();
+    let counts = plan.counts();
+    for object in Object::plan(&plan) {
+        out.object(&object);
+    }
+    brake::check(&plan.hosts, &survey.inventory.consortium.limits, allow)
+        .inspect_err(|_| out.text(&plan.text(out)))?;
+    let archives = checked_archives(&survey.compiled, missing_archives(&survey))?;
+    if counts.pending() && !yes {
+        survey.progress.finish();
+        out.text(&plan.text(out));
+        let (asking, question) = (out.clone(), "Apply these changes?");
+        if !survey.fleet.attend(move || consent(&asking, question))?? {
+            return Err(Failure::operation("not applied: the answer was not `yes`"));
+        }
+    } else {
+        out.text(&plan.brief(out));
+    }
+    survey.progress.expect(u64::from(counts.create + counts.change + counts.remove + counts.known_after));
+    let mut recorder = Recorder::begin(&survey)?;
+    if counts.pending() {
+        survey.revision.commit()?;
+    }
+    let work = Work {
+        hosts: survey.checked.keys().cloned().collect(),
+        revision: survey.revision.text.clone(),
+        archives,
+        placements: placements(&survey),
+        without: BTreeMap::new(),
+    };
+    let mut outcome = survey.fleet.apply(&work);
+    let kind = outcome.kind();
+    recorder.end(&survey, &outcome, kind.map_or(0, Kind::exit_code))?;
+    let undelivered = recorder.deliver(&survey);
+    let Survey { inventory, fleet, progress, .. } = survey;
+    outcome.ended(fleet.end());
+    progress.finish();
+    if let Err(failure) = undelivered {
+        out.remark(&format!("the record of this run waits in the outbox: {}", failure.message));
+    }
+    let kind = outcome.kind();
+    let names: BTreeMap<&str, &str> =
+        inventory.members.values().map(|body| (body.code.as_str(), body.member.name.as_str())).collect();
+    let unfinished = outcome.owners.iter().filter(|(_, owner)| owner.failed + owner.undone > 0 || owner.left_out.is_some());
+    let summary = RunSummary {
+        hosts: outcome.hosts.iter().map(|(host, ended)| summary(host, ended)).collect(),
+        members: unfinished.map(|(owner, _)| names.get(owner.as_str()).map_or(owner.clone(), ToString::to_string)).collect(),
+        kind,
+        elapsed: began.elapsed(),
+    };
+    for (host, ended) in &outcome.hosts {
+        out.traffic(host, ended.traffic.execs, ended.traffic.sent, ended.traffic.received);
+    }
+    summary.print(out);
+    // The summary above has said it all.
+    kind.map_or(Ok(()), |kind| Err(Failure::new(kind, "")))
+}
+
+fn missing_archives(survey: &Survey) -> BTreeSet<&String> {
+    let missing = survey.checked.values().filter_map(|checked| match checked {
+        Checked::Checked { archives, .. } => Some(archives.iter().map(|(hash, _)| hash)),
+        _ => None,
+    });
+    missing.flatten().collect()
+}
+
+/// On which hosts the tenants of each member stand.
+fn placements(survey: &Survey) -> BTreeMap<String, BTreeSet<String>> {
+    let hosts = |body: &crate::inventory::Body| {
+        body.tenants.values().flat_map(|plan| [plan.application_host.clone(), plan.database_host.clone()]).collect()
+    };
+    survey.inventory.members.values().map(|body| (body.code.clone(), hosts(body))).collect()
+}
+
+fn summary(host: &str, outcome: &HostOutcome) -> HostSummary {
+    let (result, message) = match &outcome.state {
+        HostState::Done => ("done", None),
+        HostState::Partial => ("failed", outcome.archives.first().map(|failure| failure.message.clone())),
+        HostState::Inconclusive => ("not all checked", None),
+        HostState::Lost { failure, during } => {
+            let during = during.as_ref().map(|step| format!(" (during {step})")).unwrap_or_default();
+            ("lost", Some(format!("{}{during}", failure.message)))
+        }
+        HostState::Busy(holder) => ("busy", Some(crate::report::held(holder))),
+        HostState::Unreachable(failure) => ("lost", Some(failure.message.clone())),
+        HostState::Refused(failure) => ("refused", Some(failure.message.clone())),
+        HostState::Untouched => ("untouched", None),
+    };
+    HostSummary {
+        host: host.to_string(),
+        result: result.to_string(),
+        fixed: outcome.fixed,
+        failures: outcome.failed.iter().map(|failed| (failed.owner.clone(), failed.id.clone(), failed.message.clone())).collect(),
+        skipped: (outcome.skipped.len() + outcome.remaining.len()) as u32,
+        message,
+    }
+}

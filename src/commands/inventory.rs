@@ -1,0 +1,165 @@
+//! The verbs that need nothing but the inventory: `init`, `validate`, `show`, `schema`.
+
+use std::path::{Path, PathBuf};
+
+use super::survey::checked_archives;
+use crate::cli::{Global, Show};
+use crate::compile::{Selection, compile};
+use crate::failure::{Failure, Result};
+use crate::inventory::diagnostics::Diagnostics;
+use crate::inventory::{Loaded, load, select};
+use crate::inventory::show::View;
+use crate::inventory::{init as start, show as shown};
+use crate::report::json::{self, Object};
+use crate::report::{Out, table};
+
+/// Reads the inventory that the options name; its warnings go to standard error.
+pub(super) fn read(global: &Global, out: &Out) -> Result<Loaded> {
+    match load(&folder(global)) {
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() && out.is_verbose() {
+                out.remark(&format!("{}\n", loaded.warnings.render()));
+            }
+            Ok(loaded)
+        }
+        Err(diagnostics) => {
+            objects(&diagnostics, out);
+            Err(Failure::from(*diagnostics))
+        }
+    }
+}
+
+fn folder(global: &Global) -> PathBuf {
+    global.inventory.clone().unwrap_or_else(|| PathBuf::from("."))
+}
+
+fn objects(diagnostics: &Diagnostics, out: &Out) {
+    for found in diagnostics.list() {
+        out.object(&Object::Diagnostic {
+            severity: found.severity.word().to_string(),
+            message: found.message,
+            file: found.file,
+            line: found.line,
+            column: found.column,
+            help: found.help,
+        });
+    }
+}
+
+/// `comuni init`
+pub(super) fn init(directory: &Path, out: &Out) -> Result<()> {
+    let written = start::init(directory)?;
+    for path in &written {
+        out.text(&format!("{}\n", path.display()));
+    }
+    out.remark(&format!("an inventory to begin with is in {}: read its comments, then `comuni -i {0} validate`", directory.display()));
+    Ok(())
+}
+
+/// `comuni validate`
+pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
+    let loaded = read(global, out)?;
+    objects(&loaded.warnings, out);
+    if !loaded.warnings.is_empty() && !out.is_verbose() {
+        out.remark(&format!("{}\n", loaded.warnings.render()));
+    }
+    let mut inventory = loaded.inventory;
+    if inventory.authority.is_none() {
+        // Playbooks and templates can be checked all the same, with an authority that lives for this check only.
+        inventory.authority = Some(crate::authority::make(&inventory.consortium)?.0);
+        out.remark("there is no certificate authority yet: `comuni secrets set --missing` makes it");
+    }
+    let compiled = compile(&inventory, &Selection::default())?;
+    checked_archives(&compiled, compiled.archives.keys().filter(|hash| compiled.archives[*hash].exists()))?;
+    let resources: usize = compiled.catalogs.values().map(|catalog| catalog.entries.len()).sum();
+    out.text(&format!(
+        "{}: {} members, {} hosts, {} applications, {resources} resources: valid\n",
+        folder(global).display(),
+        inventory.members.len(),
+        inventory.hosts.len(),
+        inventory.applications.len(),
+    ));
+    Ok(())
+}
+
+/// `comuni show`
+pub(super) fn show(global: &Global, what: &Show, out: &Out) -> Result<()> {
+    let loaded = read(global, out)?;
+    match what {
+        Show::Member { name } => view(&shown::member(&loaded, name)?, out),
+        Show::Application { name } => view(&shown::application(&loaded, name)?, out),
+        Show::Host { name } => {
+            for host in select::hosts(&loaded.inventory, std::slice::from_ref(name))? {
+                view(&shown::host(&loaded, &host)?, out);
+                carried(&loaded, &host, out);
+            }
+        }
+        Show::Catalog { name } => {
+            let host = select::one(&loaded.inventory, select::Noun::Host, name)?;
+            let selection = Selection { hosts: [host].into(), ..Selection::default() };
+            for catalog in compile(&loaded.inventory, &selection)?.catalogs.values() {
+                let document = serde_json::to_string_pretty(catalog).map_err(|error| Failure::operation(error.to_string()))?;
+                out.document(&format!("{document}\n"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A line for each tenant that a host carries, for scripts: `tenant ID NAME HEALTH`.
+fn carried(loaded: &Loaded, host: &str, out: &Out) {
+    let inventory = &loaded.inventory;
+    out.text(&format!("host {host} {}\n", inventory.hosts[host].address));
+    for body in inventory.members.values() {
+        for plan in body.tenants.values().filter(|plan| plan.application_host == host) {
+            let health = &inventory.applications[&plan.application].health.path;
+            let tenant = crate::inventory::names::tenant_id(&body.code, &plan.application);
+            out.text(&format!("tenant {tenant} {} {health}\n", plan.host_name));
+        }
+    }
+    out.text("\n");
+}
+
+fn view(view: &View, out: &Out) {
+    let mut rows = Vec::new();
+    for value in &view.values {
+        rows.push([value.path.clone(), value.value.clone(), value.origin.clone()]);
+    }
+    for derived in &view.derived {
+        rows.push([derived.name.clone(), derived.value.clone(), format!("from {}", derived.from)]);
+    }
+    for tenant in &view.tenants {
+        for (name, value, from) in [
+            ("release", &tenant.release, ""),
+            ("size", &tenant.size, tenant.size_from.as_str()),
+            ("name", &tenant.host_name, tenant.host_name_from.as_str()),
+            ("account", &tenant.account, ""),
+            ("unit", &tenant.unit, ""),
+            ("application host", &tenant.application_host, ""),
+            ("database host", &tenant.database_host, ""),
+        ] {
+            let from = if from.is_empty() { String::new() } else { format!("from {from}") };
+            rows.push([format!("{} {name}", tenant.id), value.clone(), from]);
+        }
+    }
+    for [key, value, source] in &rows {
+        let source = Some(source.clone()).filter(|source| !source.is_empty());
+        out.object(&Object::Item { key: key.clone(), value: value.clone().into(), source });
+    }
+    out.text(&format!("{}\n{}", view.title, table(&rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>())));
+}
+
+/// `comuni schema`
+pub(super) fn schema(global: &Global, directory: Option<&Path>, out: &Out) -> Result<()> {
+    let directory = directory.map_or_else(|| folder(global).join("schema"), Path::to_path_buf);
+    let mut written = start::write_schemas(&directory)?;
+    let output = directory.join("output.json");
+    let text = serde_json::to_string_pretty(&json::schema()).map_err(|error| Failure::operation(error.to_string()))?;
+    crate::disk::replace(&output, format!("{text}\n").as_bytes(), 0o644)
+        .map_err(|error| Failure::operation(format!("{}: {error}", output.display())))?;
+    written.push(output);
+    for path in written {
+        out.text(&format!("{}\n", path.display()));
+    }
+    Ok(())
+}

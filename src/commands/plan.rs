@@ -1,0 +1,23 @@
+//! `comuni plan`: compare, show, change nothing.
+
+use super::survey::survey;
+use crate::cli::{Global, Selectors, Way};
+use crate::failure::{Failure, Kind, Result};
+use crate::protocol::Mode;
+use crate::report::Out;
+use crate::report::json::Object;
+
+/// # Errors
+/// The worst of what stands against the plan being whole; exit 2 when changes are pending and the option asks for it.
+pub(super) fn run(global: &Global, selectors: &Selectors, way: &Way, detailed: bool, out: &Out) -> Result<()> {
+    let survey = survey(global, selectors, way, Mode::Plan, out)?;
+    survey.progress.finish();
+    let plan = survey.plan();
+    for object in Object::plan(&plan) {
+        out.object(&object);
+    }
+    out.text(&plan.text(out));
+    let pending = (detailed && plan.counts().pending()).then_some(Kind::Pending);
+    // The text above has said it all.
+    Kind::worst(survey.trouble().into_iter().chain(pending)).map_or(Ok(()), |kind| Err(Failure::new(kind, "")))
+}

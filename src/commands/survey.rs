@@ -1,0 +1,275 @@
+//! What `plan` and `apply` share: everything from the inventory to the answers of the hosts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::inventory::read;
+use crate::authority::Signer;
+use crate::catalog::{Area, Catalog, HOST_OWNER};
+use crate::cli::{Global, Selectors, Way};
+use crate::compile::{Compiled, Selection, compile};
+use crate::evidence::{Revision, current};
+use crate::failure::{Failure, Kind, Result};
+use crate::fleet::{Checked, Event, Fleet, HostHalf, Settings, Sign, Ssh};
+use crate::inventory::Inventory;
+use crate::inventory::types::Host;
+use crate::protocol::{Mode, Operator, Request};
+use crate::report::{HostPlan, HostState, Out, PlanView, Progress, Step};
+use crate::resources::Resource;
+use crate::secrets::{AUTHORITY_KEY, Identities, Store};
+use crate::ssh::{Credentials, Limits, Target};
+
+/// An inventory, what was compiled from it, and what the hosts answered.
+pub(super) struct Survey {
+    pub(super) inventory: Inventory,
+    pub(super) selection: Selection,
+    pub(super) compiled: Compiled,
+    pub(super) revision: Revision,
+    pub(super) operator: Operator,
+    pub(super) fleet: Fleet,
+    pub(super) progress: Arc<Progress>,
+    pub(super) checked: BTreeMap<String, Checked>,
+}
+
+/// Compiles what is selected and asks the hosts.
+///
+/// # Errors
+/// Before any connection: wrong selectors (64), an invalid inventory (65). Afterwards: a host that has seen a newer
+/// inventory, or that holds resources of a body without a member file (65).
+pub(super) fn survey(global: &Global, selectors: &Selectors, way: &Way, mode: Mode, out: &Out) -> Result<Survey> {
+    let inventory = read(global, out)?.inventory;
+    let selection = selection(&inventory, selectors)?;
+    let compiled = compile(&inventory, &selection)?;
+    let revision = current(&inventory)?;
+    let identities = Identities::search(&way.identity.identity, |name| std::env::var_os(name));
+    let store = Store::open(&inventory, &identities)?;
+    let operator = operator();
+    let verb = if mode == Mode::Plan { "plan" } else { "apply" };
+    let members: BTreeSet<String> = inventory.members.values().map(|body| body.code.clone()).collect();
+    let requests = compiled.catalogs.values().map(|catalog| Request {
+        mode,
+        operator: operator.clone(),
+        verb: verb.to_string(),
+        catalog: catalog.clone(),
+        owners: selection.owners.clone(),
+        areas: selection.areas.clone(),
+        members: members.clone(),
+        secrets: store.table(&tokens(catalog)),
+    });
+    let requests: Vec<Request> = requests.collect();
+    let progress = Arc::new(Progress::new(out.clone(), verb, mode == Mode::Plan));
+    let sign = signer(&inventory, &store, compiled.catalogs.clone())?;
+    let mut fleet = connect(&inventory, way, &progress, sign)?;
+    let checked = fleet.check(requests);
+    let survey = Survey { inventory, selection, compiled, revision, operator, fleet, progress, checked };
+    survey.must_be_ours(selectors.older_inventory)?;
+    for (owner, why) in store.unreadable() {
+        out.remark(&format!("secrets of {owner}: {why}"));
+    }
+    Ok(survey)
+}
+
+/// A run over all hosts of an inventory, whose events go to the progress.
+pub(super) fn connect(inventory: &Inventory, way: &Way, progress: &Arc<Progress>, sign: Sign) -> Result<Fleet> {
+    let targets = inventory.hosts.iter().map(|(name, host)| target(name, host));
+    let ssh = Ssh::new(targets, Credentials::with_agent(way.keys.clone()), Limits::default(), HostHalf::find()?);
+    let settings = Settings { parallel: usize::from(way.parallel), ..Settings::default() };
+    let shown = Arc::clone(progress);
+    let transport: Arc<dyn crate::fleet::Transport> = Arc::new(ssh);
+    Fleet::new(transport, settings, Arc::new(move |event| show(&shown, &event)), sign)
+}
+
+/// Who runs this, as far as this machine knows.
+pub(super) fn operator() -> Operator {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Operator { user, machine, fingerprint: None }
+}
+
+/// Compares archives on this machine with the hashes that the inventory states.
+///
+/// # Errors
+/// Exit 65, naming the file that is missing or differs.
+pub(super) fn checked_archives<'a>(compiled: &Compiled, hashes: impl IntoIterator<Item = &'a String>) -> Result<BTreeMap<String, PathBuf>> {
+    let mut archives = BTreeMap::new();
+    for hash in hashes {
+        let Some(path) = compiled.archives.get(hash) else { continue };
+        let found = sha256(path).map_err(|error| {
+            Failure::inventory(format!("{}: the archive of a release cannot be read: {error}", path.display()))
+                .hint("put the archive where `source:` of the release says")
+        })?;
+        if found != *hash {
+            return Err(Failure::inventory(format!(
+                "{}: the archive has the sha256 {found}, but the inventory says {hash}",
+                path.display()
+            ))
+            .hint("get the archive again; change the inventory only when you know where the new one comes from"));
+        }
+        archives.insert(hash.clone(), path.clone());
+    }
+    Ok(archives)
+}
+
+fn sha256(path: &PathBuf) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(crate::machine::hex(&hasher.finalize())),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}
+
+fn selection(inventory: &Inventory, selectors: &Selectors) -> Result<Selection> {
+    use crate::inventory::select;
+    let mut selection = Selection { areas: selectors.areas.iter().copied().collect(), ..Selection::default() };
+    if !selectors.members.is_empty() {
+        let slugs = select::members(inventory, &selectors.members)?;
+        selection.owners = slugs.iter().map(|slug| inventory.members[slug].code.clone()).collect();
+    }
+    if !selectors.hosts.is_empty() {
+        selection.hosts = select::hosts(inventory, &selectors.hosts)?;
+    }
+    Ok(selection)
+}
+
+fn target(name: &str, host: &Host) -> Target {
+    Target {
+        name: name.to_string(),
+        address: host.address.clone(),
+        port: host.port,
+        user: host.login.user.clone(),
+        sudo: host.login.sudo,
+        host_key: host.host_key.clone(),
+    }
+}
+
+fn tokens(catalog: &Catalog) -> BTreeSet<String> {
+    catalog.entries.iter().flat_map(|entry| entry.resource.kind().secrets()).collect()
+}
+
+/// Signs what the catalog of the asking host has under the id that it names, and nothing else.
+fn signer(inventory: &Inventory, store: &Store, catalogs: BTreeMap<String, Catalog>) -> Result<Sign> {
+    // Without the key a plan is still worth making; only a host that asks for a signature is told why there is none.
+    let key = store.get(AUTHORITY_KEY);
+    let signer = match (&inventory.authority, key) {
+        (Some(certificate), Ok(Some(key))) => Ok(Signer::new(certificate, key.expose())?),
+        (_, Err(failure)) => Err(failure.message),
+        _ => Err("there is no certificate authority yet: run `comuni secrets set --missing`".to_string()),
+    };
+    Ok(Arc::new(move |host, request| {
+        let signer = signer.as_ref().map_err(Clone::clone)?;
+        let entries = catalogs.get(host).map(|catalog| catalog.entries.as_slice()).unwrap_or_default();
+        let wanted = entries.iter().find_map(|entry| match &entry.resource {
+            Resource::Certificate(certificate) if entry.id == request.id => Some(certificate),
+            _ => None,
+        });
+        let wanted = wanted.ok_or_else(|| format!("the catalog of {host} has no certificate {}", request.id))?;
+        signer.sign(wanted, &request.request).map_err(|failure| failure.message)
+    }))
+}
+
+fn show(progress: &Progress, event: &Event) {
+    match event {
+        Event::Connecting { host } => progress.step(host, &Step::Doing("connecting".to_string())),
+        Event::Installing { host, bytes } => progress.step(host, &Step::Doing(format!("installing our half ({bytes} bytes)"))),
+        Event::Connected { host, .. } => progress.step(host, &Step::Doing("comparing".to_string())),
+        Event::Archive { host, sent, size, .. } => progress.step(host, &Step::Doing(format!("archive {sent}/{size} bytes"))),
+        Event::Started { host, id } => progress.step(host, &Step::Doing(id.clone())),
+        Event::Fixed { host, id, owner, action, milliseconds } => progress.step(
+            host,
+            &Step::Fixed { id: id.clone(), owner: owner.clone(), action: *action, milliseconds: *milliseconds },
+        ),
+        Event::Failed { host, id, owner, message } => {
+            progress.step(host, &Step::Failed { id: id.clone(), owner: owner.clone(), message: message.clone() });
+        }
+        Event::Skipped { host, id, owner } => progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() }),
+        Event::Notified { host, notification } => progress.step(host, &Step::Notified(notification.clone())),
+        Event::Confirming { host, id, .. } => {
+            progress.step(host, &Step::Doing(format!("{id}: confirming over a new connection")));
+        }
+        Event::Waiting { host, what, seconds } => progress.step(host, &Step::Doing(format!("{what} ({seconds} s)"))),
+        Event::Lost { host, failure } => progress.step(host, &Step::Lost(failure.message.clone())),
+        Event::Done { host } => progress.step(host, &Step::Done),
+        Event::Finding { .. }
+        | Event::Checked { .. }
+        | Event::Busy { .. }
+        | Event::StageStarted { .. }
+        | Event::LeftOut { .. }
+        | Event::Interrupted { .. } => {}
+    }
+}
+
+impl Survey {
+    fn must_be_ours(&self, older: bool) -> Result<()> {
+        for (host, checked) in &self.checked {
+            let Checked::Checked { hold, findings, .. } = checked else { continue };
+            if !hold.unknown_members.is_empty() {
+                let codes: Vec<&str> = hold.unknown_members.iter().map(String::as_str).collect();
+                return Err(Failure::inventory(format!(
+                    "{host} holds resources of {}, but no member file has that code",
+                    codes.join(", ")
+                ))
+                .hint("a body that leaves keeps its file: set `membership: { status: leaving }`, apply, then offboard it"));
+            }
+            if !older && let Some(applied) = &hold.revision {
+                self.revision.require(host, applied)?;
+            }
+            let without_host = !self.selection.owners.is_empty() && !self.selection.owners.contains(HOST_OWNER)
+                || !self.selection.areas.is_empty() && !self.selection.areas.contains(&Area::Host);
+            if without_host && !hold.baseline && !findings.is_empty() {
+                return Err(Failure::operation(format!("{host} has no baseline yet: nothing can stand on it"))
+                    .hint(format!("apply the machine first: comuni apply --area host --host {host}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The answers as `report` shows them.
+    pub(super) fn plan(&self) -> PlanView {
+        let state = |checked: &Checked| match checked {
+            Checked::Checked { hold, findings, correct, .. } => HostState::Checked {
+                findings: findings.clone(),
+                debts: hold.debts.clone(),
+                correct: *correct,
+            },
+            Checked::Busy(holder) => HostState::Busy(holder.clone()),
+            Checked::Unreachable(failure) | Checked::Refused(failure) => HostState::Lost(failure.clone()),
+        };
+        let hosts = self.checked.iter().map(|(host, checked)| HostPlan { host: host.clone(), state: state(checked) });
+        let members = self.inventory.members.values().map(|body| (body.code.clone(), body.member.name.clone()));
+        PlanView { hosts: hosts.collect(), members: members.collect() }
+    }
+
+    /// What stands against the answers being the whole truth; the worst of it.
+    pub(super) fn trouble(&self) -> Option<Kind> {
+        let counts = self.plan().counts();
+        let hosts = self.checked.values().filter_map(|checked| match checked {
+            Checked::Checked { .. } => None,
+            Checked::Busy(_) => Some(Kind::Busy),
+            Checked::Unreachable(failure) | Checked::Refused(failure) => Some(failure.kind),
+        });
+        let failed = (counts.failed > 0).then_some(Kind::Operation);
+        let unknown = (counts.not_checked > 0).then_some(Kind::Inconclusive);
+        Kind::worst(hosts.chain(failed).chain(unknown))
+    }
+
+    /// The host that keeps the evidence.
+    pub(super) fn control_host(&self) -> Option<&str> {
+        control_host(&self.inventory)
+    }
+}
+
+/// The host with the role `control`, which keeps the evidence.
+pub(super) fn control_host(inventory: &Inventory) -> Option<&str> {
+    use crate::inventory::types::Role;
+    inventory.hosts.iter().find(|(_, host)| host.roles.contains(&Role::Control)).map(|(name, _)| name.as_str())
+}

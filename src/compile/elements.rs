@@ -1,0 +1,234 @@
+//! From the inventory to the values of its elements.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use sha2::{Digest, Sha256};
+
+use crate::compile::values::{
+    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, HostValues, LoginValues, MemberValues,
+    SizeValues, TenantValues, ZoneValues,
+};
+use crate::failure::{Failure, Result};
+use crate::inventory::types::{Application, DomainMode, Host, Listen, MemberKind, Status};
+use crate::inventory::{Body, Inventory, TenantPlan};
+use crate::resources::RELEASES;
+
+/// Connections of a database server beside those of the tenants: superusers, backups, an idle login role in rotation.
+const RESERVED_CONNECTIONS: u32 = 20;
+
+/// The aggregation.
+///
+/// # Errors
+/// When the authority has not been made, or its certificate is damaged.
+pub fn consortium(inventory: &Inventory) -> Result<ConsortiumValues> {
+    let consortium = &inventory.consortium;
+    let authority = inventory.authority.clone().ok_or_else(|| {
+        Failure::inventory(format!(
+            "{} has no certificate authority yet (authority.pem)",
+            inventory.directory.display()
+        ))
+        .hint("make it once with: comuni secrets set --missing")
+    })?;
+    Ok(ConsortiumValues {
+        name: consortium.name.clone(),
+        body: consortium.body.name.clone(),
+        domain: consortium.domain.clone(),
+        authority_sha256: fingerprint(&authority)?,
+        authority,
+        certificate_days: consortium.authority.lifetime_days,
+        renew_days: consortium.authority.renew_days,
+    })
+}
+
+/// SHA-256 (hex) of the first certificate in DER.
+fn fingerprint(pem: &str) -> Result<String> {
+    let damaged =
+        || Failure::inventory("authority.pem: the first certificate is damaged").hint("put the file back as it was");
+    let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----").ok_or_else(damaged)?;
+    let (body, _) = rest.split_once("-----END CERTIFICATE-----").ok_or_else(damaged)?;
+    let body: String = body.split_whitespace().collect();
+    let der = base64::engine::general_purpose::STANDARD.decode(body).map_err(|_| damaged())?;
+    Ok(Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A machine.
+pub fn host(inventory: &Inventory, name: &str, host: &Host) -> HostValues {
+    let version_6 = host.address.parse().is_ok_and(|address: IpAddr| address.is_ipv6());
+    let (family, bits) = if version_6 { ("ip6", 128) } else { ("ip", 32) };
+    HostValues {
+        name: name.to_string(),
+        full_name: format!("{name}.{}", inventory.consortium.domain),
+        address: host.address.clone(),
+        address_range: format!("{}/{bits}", host.address),
+        address_family: family.to_string(),
+        ssh_port: host.port,
+        roles: host.roles.clone(),
+        login: LoginValues { user: host.login.user.clone(), sudo: host.login.sudo },
+    }
+}
+
+/// A machine with what it carries.
+///
+/// # Errors
+/// As [`tenant_identity`].
+pub fn carrying_host(inventory: &Inventory, name: &str, values: &HostValues) -> Result<CarryingHost> {
+    let mut tenants = Vec::new();
+    let mut connections = 0;
+    for body in inventory.members.values() {
+        for plan in body.tenants.values() {
+            let application = application(inventory, plan)?;
+            let application_here = plan.application_host == name;
+            let database_here = plan.database_host == name && application.database.is_some();
+            if database_here {
+                connections += plan.size.connections;
+            }
+            if application_here || database_here {
+                tenants.push(CarriedTenant {
+                    id: format!("{}-{}", body.code, plan.application),
+                    account: account(body, plan),
+                    host_name: plan.host_name.clone(),
+                    port: port(application, plan).filter(|_| application_here),
+                    application_here,
+                    database_here,
+                });
+            }
+        }
+    }
+    tenants.sort_by(|one, other| one.id.cmp(&other.id));
+    let max_connections = (connections + connections / 4 + RESERVED_CONNECTIONS).next_multiple_of(50);
+    Ok(CarryingHost { host: values.clone(), tenants, connections, max_connections })
+}
+
+/// A body.
+pub fn member(body: &Body) -> MemberValues {
+    let member = &body.member;
+    let before = match member.kind {
+        MemberKind::Comune => "Comune di ",
+        MemberKind::Provincia => "Provincia di ",
+        // Their official names begin with the kind.
+        MemberKind::ComunitaMontana | MemberKind::Unione => "",
+    };
+    MemberValues {
+        name: member.name.clone(),
+        full_name: format!("{before}{}", member.name),
+        code: body.code.clone(),
+        slug: body.slug.clone(),
+        kind: member.kind,
+        status: member.membership.status,
+        zone: member.domain.as_ref().map(|domain| domain.zone.clone()),
+        residents: member.population.as_ref().map(|population| population.residents),
+        technical_contact: member.contacts.as_ref().and_then(|contacts| contacts.technical.clone()),
+        home: format!("/srv/comuni/{}", body.code),
+    }
+}
+
+/// The zone of a body, when we serve it.
+pub fn zone(body: &Body) -> Option<ZoneValues> {
+    let domain = body.member.domain.as_ref().filter(|domain| domain.mode != DomainMode::External)?;
+    Some(ZoneValues { name: domain.zone.clone(), mode: domain.mode })
+}
+
+/// A tenant, with `prepare`, `start` and `environment` of its application as the catalogue has them: not yet rendered.
+///
+/// # Errors
+/// When the catalogue does not know its application or release, or a host is unknown.
+pub fn tenant(
+    inventory: &Inventory,
+    hosts: &BTreeMap<String, HostValues>,
+    body: &Body,
+    plan: &TenantPlan,
+) -> Result<TenantValues> {
+    let application = application(inventory, plan)?;
+    let id = format!("{}-{}", body.code, plan.application);
+    let account = account(body, plan);
+    let home = format!("/srv/comuni/{}/{}", body.code, plan.application);
+    let runtime_directory = format!("/run/comuni-{id}");
+    let release = application.releases.get(&plan.tenant.release).ok_or_else(|| {
+        Failure::inventory(format!(
+            "{id}: the catalogue has no release {} of {}",
+            plan.tenant.release, plan.application
+        ))
+    })?;
+    let host = |name: &str| {
+        hosts
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Failure::inventory(format!("{id}: there is no host {name} in hosts.yml")))
+    };
+    Ok(TenantValues {
+        data: format!("{home}/data"),
+        home,
+        configuration: format!("/etc/comuni/tenants/{id}"),
+        unit: format!("comuni-{id}.service"),
+        socket: format!("{runtime_directory}/http.sock"),
+        runtime_directory,
+        port: port(application, plan),
+        host_name: plan.host_name.clone(),
+        database: account.clone(),
+        database_owner: account.clone(),
+        login_roles: vec![format!("{account}_a"), format!("{account}_b")],
+        active_login: format!("{account}_a"),
+        release: plan.tenant.release.clone(),
+        release_sha256: release.sha256.clone(),
+        release_path: format!("{RELEASES}/{}/{}", plan.application, plan.tenant.release),
+        size: SizeValues {
+            name: plan.size_name.clone(),
+            cpu_percent: plan.size.cpu_percent,
+            memory_mib: plan.size.memory_mib,
+            connections: plan.size.connections,
+        },
+        application: application_values(plan, application),
+        application_host: host(&plan.application_host)?,
+        database_host: host(&plan.database_host)?,
+        secrets: secrets(body, plan, application),
+        stopped: body.member.membership.status == Status::Leaving,
+        id,
+        account,
+    })
+}
+
+fn application_values(plan: &TenantPlan, application: &Application) -> ApplicationValues {
+    ApplicationValues {
+        name: plan.application.clone(),
+        title: application.title.clone(),
+        packages: application.runtime.packages.clone(),
+        prepare: application.runtime.prepare.clone(),
+        start: application.runtime.start.clone(),
+        environment: application.runtime.environment.clone(),
+        health: application.health.path.clone(),
+        listens_on_socket: application.runtime.listen == Listen::Socket,
+        notifies: application.runtime.notifies,
+        has_database: application.database.is_some(),
+        database: application.database.as_ref().map(|database| database.engine),
+    }
+}
+
+/// The catalogue's entry of a tenant.
+///
+/// # Errors
+/// When there is none.
+pub fn application<'i>(inventory: &'i Inventory, plan: &TenantPlan) -> Result<&'i Application> {
+    inventory
+        .applications
+        .get(&plan.application)
+        .ok_or_else(|| Failure::inventory(format!("the catalogue has no application {}", plan.application)))
+}
+
+fn account(body: &Body, plan: &TenantPlan) -> String {
+    format!("{}_{}", body.code, plan.application.replace('-', "_"))
+}
+
+fn port(application: &Application, plan: &TenantPlan) -> Option<u16> {
+    plan.tenant.port.filter(|_| application.runtime.listen == Listen::Port)
+}
+
+fn secrets(body: &Body, plan: &TenantPlan, application: &Application) -> BTreeMap<String, String> {
+    let passwords = ["database_password_a", "database_password_b"].map(str::to_string);
+    let passwords = passwords.into_iter().filter(|_| application.database.is_some());
+    passwords
+        .chain(application.secrets.iter().cloned())
+        .map(|name| (name.clone(), format!("secret://{}/{}/{name}", body.code, plan.application)))
+        .collect()
+}

@@ -1,0 +1,266 @@
+//! Plays times elements times hosts: the entries of all catalogs.
+
+use std::collections::BTreeMap;
+
+use crate::catalog::{Entry, HOST_OWNER, Origin};
+use crate::compile::values::{HostValues, TenantValues};
+use crate::compile::{Book, elements, shapes};
+use crate::failure::{Failure, Result};
+use crate::inventory::{Body, Inventory};
+use crate::playbook::{Each, On, Play, Playbook, Problem, Problems, Step, Values, named};
+use crate::resources::Resource;
+use crate::templates::excerpt::excerpt;
+use crate::templates::{Templates, lint, message_of};
+
+/// The fields of an application that are templates themselves.
+pub const RENDERED: [&str; 3] = ["prepare", "start", "environment"];
+
+/// One element of the inventory, with its values and the hosts that it has to do with.
+struct Element {
+    owner: String,
+    tenant: Option<String>,
+    /// For messages.
+    name: String,
+    values: Values,
+    application_hosts: Vec<String>,
+    database_hosts: Vec<String>,
+}
+
+/// Everything that is the same for all elements.
+struct Scene<'a> {
+    book: &'a Book,
+    base: Values,
+    hosts: BTreeMap<String, HostValues>,
+    named_hosts: BTreeMap<String, crate::playbook::Named>,
+}
+
+/// The entries of every host in their final order.
+///
+/// # Errors
+/// Exit 65, with every value that a template or a kind refuses.
+pub fn expand(book: &Book, inventory: &Inventory) -> Result<BTreeMap<String, Vec<Entry>>> {
+    let hosts: BTreeMap<String, HostValues> =
+        inventory.hosts.iter().map(|(name, host)| (name.clone(), elements::host(inventory, name, host))).collect();
+    let list: Vec<&HostValues> = hosts.values().collect();
+    let base =
+        Values::default().with("consortium", &named(&elements::consortium(inventory)?)?).with("hosts", &named(&list)?);
+    let named_hosts =
+        hosts.iter().map(|(name, host)| Ok((name.clone(), named(host)?))).collect::<Result<BTreeMap<_, _>>>()?;
+    let scene = Scene { book, base, hosts, named_hosts };
+
+    let mut elements = BTreeMap::new();
+    for each in Each::ALL {
+        elements.insert(each, scene.elements(inventory, each)?);
+    }
+    let mut problems = book.problems.clone();
+    let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    for playbook in &book.playbooks {
+        for play in &playbook.plays {
+            for element in &elements[&play.each] {
+                for host in scene.targets(inventory, play, element) {
+                    let made = scene.play(playbook, play, element, &host, &mut problems);
+                    entries.entry(host).or_default().extend(made);
+                }
+            }
+        }
+    }
+    problems.none()?;
+    for list in entries.values_mut() {
+        list.sort_by_key(|entry| (entry.stage, entry.owner != HOST_OWNER, entry.owner.clone()));
+    }
+    Ok(entries)
+}
+
+impl Scene<'_> {
+    fn elements(&self, inventory: &Inventory, each: Each) -> Result<Vec<Element>> {
+        let bodies = || inventory.members.values();
+        match each {
+            Each::Host => self.hosts.iter().map(|(name, host)| self.host(inventory, name, host)).collect(),
+            Each::Member => bodies().map(|body| self.member(body)).collect(),
+            Each::Tenant => bodies()
+                .flat_map(|body| body.tenants.values().map(move |plan| (body, plan)))
+                .map(|(body, plan)| {
+                    let values = elements::tenant(inventory, &self.hosts, body, plan)?;
+                    self.tenant(body, values)
+                })
+                .collect(),
+            Each::Zone => bodies()
+                .filter_map(|body| elements::zone(body).map(|zone| (body, zone)))
+                .map(|(body, zone)| {
+                    let mut element = self.member(body)?;
+                    element.name = format!("zone {}", zone.name);
+                    element.values = element.values.with("zone", &named(&zone)?);
+                    Ok(element)
+                })
+                .collect(),
+        }
+    }
+
+    fn host(&self, inventory: &Inventory, name: &str, host: &HostValues) -> Result<Element> {
+        let carrying = elements::carrying_host(inventory, name, host)?;
+        Ok(Element {
+            owner: HOST_OWNER.to_string(),
+            tenant: None,
+            name: format!("host {name}"),
+            values: self.base.clone().with("host", &named(&carrying)?),
+            application_hosts: Vec::new(),
+            database_hosts: Vec::new(),
+        })
+    }
+
+    fn member(&self, body: &Body) -> Result<Element> {
+        let hosts = |name: fn(&crate::inventory::TenantPlan) -> &String| {
+            let mut names: Vec<String> = body.tenants.values().map(|plan| name(plan).clone()).collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        Ok(Element {
+            owner: body.code.clone(),
+            tenant: None,
+            name: format!("member {}", body.slug),
+            values: self.base.clone().with("member", &named(&elements::member(body))?),
+            application_hosts: hosts(|plan| &plan.application_host),
+            database_hosts: hosts(|plan| &plan.database_host),
+        })
+    }
+
+    fn tenant(&self, body: &Body, values: TenantValues) -> Result<Element> {
+        let member = self.base.clone().with("member", &named(&elements::member(body))?);
+        let tenant = rendered(&self.book.templates, &member, values)?;
+        Ok(Element {
+            owner: body.code.clone(),
+            name: format!("tenant {}", tenant.id),
+            values: member.with("tenant", &named(&tenant)?),
+            application_hosts: vec![tenant.application_host.name],
+            database_hosts: vec![tenant.database_host.name],
+            tenant: Some(tenant.id),
+        })
+    }
+
+    /// The hosts on which a play makes something for an element.
+    fn targets(&self, inventory: &Inventory, play: &Play, element: &Element) -> Vec<String> {
+        let chosen = inventory.hosts.iter().filter(|(name, host)| match play.on {
+            On::All => true,
+            On::Role(role) => host.roles.contains(&role),
+            On::ApplicationHost => element.application_hosts.contains(name),
+            On::DatabaseHost => element.database_hosts.contains(name),
+        });
+        let own = |name: &&String| play.each != Each::Host || element.name == format!("host {name}");
+        chosen.map(|(name, _)| name).filter(own).cloned().collect()
+    }
+
+    fn play(
+        &self,
+        playbook: &Playbook,
+        play: &Play,
+        element: &Element,
+        host: &str,
+        problems: &mut Problems,
+    ) -> Vec<Entry> {
+        let values = match play.each {
+            Each::Host => element.values.clone(),
+            _ => element.values.clone().with("host", &self.named_hosts[host]),
+        };
+        if play.when.as_ref().is_some_and(|when| !when.holds(&values)) {
+            return Vec::new();
+        }
+        let mut entries = Vec::new();
+        for step in play.steps.iter().filter(|step| step.when.as_ref().is_none_or(|when| when.holds(&values))) {
+            match step.resource(playbook, &self.book.templates, &values) {
+                Ok(resource) => entries.push(entry(playbook, play, step, element, resource)),
+                Err(found) => self.tell(found, element, problems),
+            }
+        }
+        entries
+    }
+
+    fn tell(&self, found: Vec<Problem>, element: &Element, problems: &mut Problems) {
+        for problem in found {
+            let text = self.book.templates.text(&problem.file);
+            if !text.is_empty() {
+                problems.know(&problem.file, text);
+            }
+            problems.add_for(problem, &element.name);
+        }
+    }
+}
+
+fn entry(playbook: &Playbook, play: &Play, step: &Step, element: &Element, resource: Resource) -> Entry {
+    let mut id = resource.id();
+    // See "What tenants share" above.
+    if element.owner != HOST_OWNER && matches!(resource, Resource::Package(_) | Resource::Release(_)) {
+        id = format!("{id}@{}", element.tenant.as_ref().unwrap_or(&element.owner));
+    }
+    Entry {
+        id,
+        owner: element.owner.clone(),
+        tenant: element.tenant.clone(),
+        area: playbook.area,
+        stage: play.stage,
+        origin: Origin {
+            playbook: playbook.origin.clone(),
+            line: u32::try_from(step.place.line).unwrap_or(u32::MAX),
+            play: play.name.clone(),
+        },
+        resource,
+    }
+}
+
+/// Renders the catalogue's own templates over the tenant.
+fn rendered(templates: &Templates, member: &Values, mut tenant: TenantValues) -> Result<TenantValues> {
+    let mut offered = serde_json::to_value(&tenant).map_err(|error| Failure::inventory(error.to_string()))?;
+    for name in RENDERED {
+        if let Some(application) = offered["application"].as_object_mut() {
+            application.remove(name);
+        }
+    }
+    let values = member.clone().with("tenant", &named(&offered)?).with("host", &named(&tenant.application_host)?);
+    let shape = shapes::catalogue_shape();
+    let file = format!("applications/{}.yml", tenant.application.name);
+    let render = |key: String, text: &str| render_one(templates, &values, &shape, &format!("{file} ({key})"), text);
+    let argv = |name: &str, arguments: &[String]| -> Result<Vec<String>> {
+        let rendered: Vec<String> = arguments
+            .iter()
+            .enumerate()
+            .map(|(place, text)| render(format!("runtime.{name}[{place}]"), text))
+            .collect::<Result<_>>()?;
+        no_secret(&file, name, &rendered)?;
+        match rendered.first() {
+            Some(program) if !program.starts_with('/') => Err(Failure::inventory(format!(
+                "{file}: runtime.{name} begins with {program:?}, which is no absolute path of a program"
+            ))),
+            _ => Ok(rendered),
+        }
+    };
+    tenant.application.prepare = argv("prepare", &tenant.application.prepare)?;
+    tenant.application.start = argv("start", &tenant.application.start)?;
+    for (name, value) in &mut tenant.application.environment {
+        *value = render(format!("runtime.environment.{name}"), value)?;
+    }
+    Ok(tenant)
+}
+
+fn render_one(templates: &Templates, values: &Values, shape: &lint::Shape, file: &str, text: &str) -> Result<String> {
+    let line = |number: usize| text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+    if let Some(finding) = lint::unknown_names(text, shape).first() {
+        let message = message_of(&finding.unknown);
+        let shown = excerpt(file, line(finding.line), finding.line, finding.column, finding.length, &message);
+        return Err(Failure::inventory(shown));
+    }
+    templates.render_text(text, values.context()).map_err(|fault| {
+        let shown = excerpt(file, line(fault.line), fault.line, fault.column, fault.length, &fault.message);
+        Failure::inventory(shown)
+    })
+}
+
+/// Arguments are read by everybody on the host.
+fn no_secret(file: &str, name: &str, arguments: &[String]) -> Result<()> {
+    match arguments.iter().find(|argument| argument.contains("secret://")) {
+        None => Ok(()),
+        Some(token) => Err(Failure::inventory(format!(
+            "{file}: runtime.{name} has the secret {token} as an argument, where every account of the host can read it"
+        ))
+        .hint("give it in `runtime.environment`, which only the tenant can read")),
+    }
+}

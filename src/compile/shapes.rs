@@ -1,0 +1,170 @@
+//! What each kind of play may name, taken from specimens of the values themselves.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::compile::values::{
+    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, HostValues, LoginValues, MemberValues,
+    SizeValues, TenantValues, ZoneValues,
+};
+use crate::inventory::types::{DomainMode, Engine, MemberKind, Role, Status};
+use crate::playbook::Each;
+use crate::templates::lint::Shape;
+
+/// Maps whose names are only known for each element.
+const OPEN: [&str; 2] = ["tenant.secrets", "tenant.application.environment"];
+
+/// What may be named in a play, by what it is repeated for.
+pub fn shapes() -> BTreeMap<Each, Shape> {
+    Each::ALL.into_iter().map(|each| (each, Shape::of(&specimen(each), &OPEN))).collect()
+}
+
+/// What the catalogue's `start`, `prepare` and `environment` may name: everything of the tenant but themselves.
+pub fn catalogue_shape() -> Shape {
+    let mut specimen = specimen(Each::Tenant);
+    for name in super::expand::RENDERED {
+        if let Some(application) = specimen["tenant"]["application"].as_object_mut() {
+            application.remove(name);
+        }
+    }
+    Shape::of(&specimen, &OPEN)
+}
+
+/// Values with every field filled and one element in every list.
+pub fn specimen(each: Each) -> Value {
+    let mut values = json!({ "consortium": consortium(), "hosts": [host()], "host": host() });
+    if each == Each::Host {
+        values["host"] = json!(CarryingHost {
+            host: host(),
+            tenants: vec![CarriedTenant {
+                id: "c_e863-albo".to_string(),
+                account: "c_e863_albo".to_string(),
+                host_name: "albo.comune.malnate.va.it".to_string(),
+                port: Some(8001),
+                application_here: true,
+                database_here: true,
+            }],
+            connections: 10,
+            max_connections: 50,
+        });
+        return values;
+    }
+    values["member"] = json!(member());
+    match each {
+        Each::Tenant => values["tenant"] = json!(tenant()),
+        Each::Zone => {
+            values["zone"] = json!(ZoneValues { name: "comune.malnate.va.it".to_string(), mode: DomainMode::Primary });
+        }
+        Each::Host | Each::Member => {}
+    }
+    values
+}
+
+fn consortium() -> ConsortiumValues {
+    ConsortiumValues {
+        name: "Comuni in cloud".to_string(),
+        body: "Provincia di Varese".to_string(),
+        domain: "cloud.provincia.va.it".to_string(),
+        authority: "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n".to_string(),
+        authority_sha256: "0".repeat(64),
+        certificate_days: 90,
+        renew_days: 30,
+    }
+}
+
+fn host() -> HostValues {
+    HostValues {
+        name: "app1".to_string(),
+        full_name: "app1.cloud.provincia.va.it".to_string(),
+        address: "192.0.2.11".to_string(),
+        address_range: "192.0.2.11/32".to_string(),
+        address_family: "ip".to_string(),
+        ssh_port: 22,
+        roles: vec![Role::Application, Role::Database],
+        login: LoginValues { user: "ops".to_string(), sudo: true },
+    }
+}
+
+fn member() -> MemberValues {
+    MemberValues {
+        name: "Malnate".to_string(),
+        full_name: "Comune di Malnate".to_string(),
+        code: "c_e863".to_string(),
+        slug: "malnate".to_string(),
+        kind: MemberKind::Comune,
+        status: Status::Active,
+        zone: Some("comune.malnate.va.it".to_string()),
+        residents: Some(16378),
+        technical_contact: Some("ced@comune.malnate.va.it".to_string()),
+        home: "/srv/comuni/c_e863".to_string(),
+    }
+}
+
+fn tenant() -> TenantValues {
+    let text = str::to_string;
+    let token = |name: &str| (name.to_string(), format!("secret://c_e863/albo/{name}"));
+    TenantValues {
+        id: text("c_e863-albo"),
+        account: text("c_e863_albo"),
+        home: text("/srv/comuni/c_e863/albo"),
+        data: text("/srv/comuni/c_e863/albo/data"),
+        configuration: text("/etc/comuni/tenants/c_e863-albo"),
+        unit: text("comuni-c_e863-albo.service"),
+        runtime_directory: text("/run/comuni-c_e863-albo"),
+        socket: text("/run/comuni-c_e863-albo/http.sock"),
+        port: Some(8001),
+        host_name: text("albo.comune.malnate.va.it"),
+        database: text("c_e863_albo"),
+        database_owner: text("c_e863_albo"),
+        login_roles: vec![text("c_e863_albo_a"), text("c_e863_albo_b")],
+        active_login: text("c_e863_albo_a"),
+        release: text("1.0.0"),
+        release_sha256: "0".repeat(64),
+        release_path: text("/opt/comuni/releases/albo/1.0.0"),
+        size: SizeValues { name: text("small"), cpu_percent: 50, memory_mib: 256, connections: 10 },
+        application: ApplicationValues {
+            name: text("albo"),
+            title: text("Albo pretorio"),
+            packages: vec![text("python3-psycopg2")],
+            prepare: vec![text("/usr/bin/python3"), text("migrate")],
+            start: vec![text("/usr/bin/python3"), text("serve")],
+            environment: BTreeMap::from([(text("LANG"), text("C.UTF-8"))]),
+            health: text("/salute"),
+            listens_on_socket: true,
+            notifies: true,
+            has_database: true,
+            database: Some(Engine::Postgresql),
+        },
+        application_host: host(),
+        database_host: host(),
+        secrets: BTreeMap::from([token("database_password_a"), token("database_password_b")]),
+        stopped: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A `null` would hide the names below it from the lint.
+    #[test]
+    fn the_specimens_have_no_gaps() {
+        fn gaps(value: &Value, path: String, found: &mut Vec<String>) {
+            match value {
+                Value::Null => found.push(path),
+                Value::Array(elements) if elements.is_empty() => found.push(path),
+                Value::Array(elements) => elements.iter().for_each(|element| gaps(element, format!("{path}[]"), found)),
+                Value::Object(fields) => {
+                    fields.iter().for_each(|(name, field)| gaps(field, format!("{path}.{name}"), found))
+                }
+                _ => {}
+            }
+        }
+        for each in Each::ALL {
+            let mut found = Vec::new();
+            gaps(&specimen(each), String::new(), &mut found);
+            assert_eq!(found, Vec::<String>::new(), "{each:?}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Everything that templates, scalars and conditions may name. Complete: every field is always there, `null` where
+//! the inventory says nothing, so that a name that is not found is a mistake.
+//!
+//! `consortium`, `hosts` and `host` are offered everywhere; `member` in plays `for_each: member`, `tenant` and `zone`;
+//! `tenant` in plays `for_each: tenant`; `zone` in plays `for_each: zone`. Only a play `for_each: host` sees the tenants
+//! of others: what is owned by a member hangs on that member alone.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::inventory::types::{DomainMode, Engine, MemberKind, Role, Status};
+
+/// `consortium`: the aggregation.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConsortiumValues {
+    /// What it calls itself.
+    pub name: String,
+    /// Official name of the body that runs the tender.
+    pub body: String,
+    /// Domain of the machines.
+    pub domain: String,
+    /// The certificates (PEM) that are trusted: those of the consortium's authority, the first one signs.
+    pub authority: String,
+    /// SHA-256 (hex) of the certificate that signs, in DER.
+    pub authority_sha256: String,
+    /// Days a certificate is valid.
+    pub certificate_days: u32,
+    /// Days before its end at which a certificate is renewed.
+    pub renew_days: u32,
+}
+
+/// `host`, and each element of `hosts`: a purchased machine.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostValues {
+    /// Name in the inventory.
+    pub name: String,
+    /// `<name>.<domain of the consortium>`: the name in its certificates.
+    pub full_name: String,
+    /// IP address.
+    pub address: String,
+    /// The address as a range of one: `192.0.2.1/32`, `2001:db8::1/128`.
+    pub address_range: String,
+    /// `ip` or `ip6`, as nftables calls them.
+    pub address_family: String,
+    /// TCP port of sshd.
+    pub ssh_port: u16,
+    /// What it does.
+    pub roles: Vec<Role>,
+    /// The account that logs in.
+    pub login: LoginValues,
+}
+
+/// How to log in on a machine.
+#[derive(Debug, Clone, Serialize)]
+pub struct LoginValues {
+    /// Unix account.
+    pub user: String,
+    /// It becomes root by `sudo` without password.
+    pub sudo: bool,
+}
+
+/// `host` in a play `for_each: host`: with what it carries.
+#[derive(Debug, Clone, Serialize)]
+pub struct CarryingHost {
+    /// As everywhere.
+    #[serde(flatten)]
+    pub host: HostValues,
+    /// The tenants whose application or database it carries, by id.
+    pub tenants: Vec<CarriedTenant>,
+    /// Database connections that the tenants with their database here may use together.
+    pub connections: u32,
+    /// The same with a reserve for rotation and maintenance, rounded up to 50: it seldom changes with a new tenant.
+    pub max_connections: u32,
+}
+
+/// A tenant, as the host that carries it needs it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CarriedTenant {
+    /// `c_e863-albo`.
+    pub id: String,
+    /// Its Unix account.
+    pub account: String,
+    /// The name it answers under.
+    pub host_name: String,
+    /// Its TCP port on the loopback address here, when it cannot listen on a socket.
+    pub port: Option<u16>,
+    /// Its application runs here.
+    pub application_here: bool,
+    /// Its database is here.
+    pub database_here: bool,
+}
+
+/// `member`: a body that joined.
+#[derive(Debug, Clone, Serialize)]
+pub struct MemberValues {
+    /// Official name: `Malnate`.
+    pub name: String,
+    /// The name with the kind of body before it: `Comune di Malnate`.
+    pub full_name: String,
+    /// Names its accounts, databases and files: `c_e863`.
+    pub code: String,
+    /// Name of its file: `malnate`.
+    pub slug: String,
+    /// Kind of body.
+    pub kind: MemberKind,
+    /// `joining`, `active` or `leaving`.
+    pub status: Status,
+    /// Its DNS zone, when known.
+    pub zone: Option<String>,
+    /// Residents, when known.
+    pub residents: Option<u32>,
+    /// E-mail address of its technicians, when known.
+    pub technical_contact: Option<String>,
+    /// The folder of all its tenants on an application host: `/srv/comuni/c_e863`.
+    pub home: String,
+}
+
+/// `tenant`: one application of one member.
+#[derive(Debug, Clone, Serialize)]
+pub struct TenantValues {
+    /// `c_e863-albo`.
+    pub id: String,
+    /// Unix account and group: `c_e863_albo`.
+    pub account: String,
+    /// Home: `/srv/comuni/c_e863/albo`.
+    pub home: String,
+    /// The only folder it may write: `/srv/comuni/c_e863/albo/data`.
+    pub data: String,
+    /// Folder of its configuration: `/etc/comuni/tenants/c_e863-albo`.
+    pub configuration: String,
+    /// systemd unit: `comuni-c_e863-albo.service`.
+    pub unit: String,
+    /// Folder of its socket: `/run/comuni-c_e863-albo`.
+    pub runtime_directory: String,
+    /// Its unix socket: `/run/comuni-c_e863-albo/http.sock`.
+    pub socket: String,
+    /// TCP port on the loopback address, for an application that cannot listen on a socket.
+    pub port: Option<u16>,
+    /// The name it answers under.
+    pub host_name: String,
+    /// Its database.
+    pub database: String,
+    /// The role that owns the database; cannot log in.
+    pub database_owner: String,
+    /// The two login roles.
+    pub login_roles: Vec<String>,
+    /// The login role in use.
+    pub active_login: String,
+    /// The release it runs.
+    pub release: String,
+    /// SHA-256 (hex) of the release's archive.
+    pub release_sha256: String,
+    /// Where the release is unpacked: `/opt/comuni/releases/albo/1.0.0`.
+    pub release_path: String,
+    /// What it may use.
+    pub size: SizeValues,
+    /// The product.
+    pub application: ApplicationValues,
+    /// The host that runs it.
+    pub application_host: HostValues,
+    /// The host of its database.
+    pub database_host: HostValues,
+    /// Tokens of its secrets by name: `database_password_a`, `database_password_b` and those of the catalogue.
+    pub secrets: BTreeMap<String, String>,
+    /// The member is leaving: stopped, data kept.
+    pub stopped: bool,
+}
+
+/// What a tenant may use.
+#[derive(Debug, Clone, Serialize)]
+pub struct SizeValues {
+    /// Name of the class.
+    pub name: String,
+    /// Percent of one CPU.
+    pub cpu_percent: u32,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Database connections.
+    pub connections: u32,
+}
+
+/// A purchased product, as one tenant runs it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ApplicationValues {
+    /// Name in the catalogue.
+    pub name: String,
+    /// As the comuni know it.
+    pub title: String,
+    /// Debian packages.
+    pub packages: Vec<String>,
+    /// Run before each start; rendered for this tenant.
+    pub prepare: Vec<String>,
+    /// The program and its arguments; rendered for this tenant.
+    pub start: Vec<String>,
+    /// Environment; rendered for this tenant.
+    pub environment: BTreeMap<String, String>,
+    /// Path of the health page.
+    pub health: String,
+    /// It listens on `tenant.socket`; otherwise on `tenant.port`.
+    pub listens_on_socket: bool,
+    /// It tells systemd when it is ready.
+    pub notifies: bool,
+    /// It has a database.
+    pub has_database: bool,
+    /// The engine of its database, when it has one.
+    pub database: Option<Engine>,
+}
+
+/// `zone`: a DNS zone that we serve.
+#[derive(Debug, Clone, Serialize)]
+pub struct ZoneValues {
+    /// Without a final dot.
+    pub name: String,
+    /// Who serves it.
+    pub mode: DomainMode,
+}

@@ -1,0 +1,7 @@
+//! The room's promises, against scripted hosts; and the start of a host half against a real sshd.
+
+mod apply;
+mod limits;
+mod scripted;
+mod start;
+mod stopping;

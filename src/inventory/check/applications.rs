@@ -1,0 +1,135 @@
+//! Checks of `applications/*.yml`.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use super::super::diagnostics::{Finding, quoted};
+use super::super::draft::{Doc, Draft};
+use super::super::source::Span;
+use super::super::syntax;
+use super::super::types::Application;
+use super::super::version;
+use super::syntax as report;
+
+/// Names, releases and the way from one release to the next.
+pub fn check(draft: &Draft, findings: &mut Vec<Finding>) {
+    for (name, doc) in &draft.applications {
+        let help = "small letters, digits and hyphens, a letter first: `albo.yml`";
+        report("name of an application", name, Span::whole(doc.file), syntax::name(name), help, findings);
+        let Some(application) = &doc.typed else { continue };
+        basics(doc, application, findings);
+        releases(name, doc, application, findings);
+        cycles(doc, application, findings);
+        if let (Some(size), Some(consortium)) = (&application.defaults.size, &draft.consortium.typed)
+            && !consortium.sizes.contains_key(size)
+        {
+            findings.push(super::tenants::unknown_size(size, doc.tree.place(&["defaults", "size"]), consortium));
+        }
+    }
+}
+
+fn basics(doc: &Doc<Application>, application: &Application, findings: &mut Vec<Finding>) {
+    let start = &application.runtime.start;
+    if !start.first().is_some_and(|program| program.starts_with('/')) {
+        findings.push(
+            Finding::error(
+                doc.tree.key_place(&["runtime", "start"]),
+                "`start` does not begin with the path of a program",
+            )
+            .help("a list, the full path first: [/usr/bin/python3, …]"),
+        );
+    }
+    let path = &application.health.path;
+    if !path.starts_with('/') || path.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"') {
+        findings.push(
+            Finding::error(doc.tree.place(&["health", "path"]), format!("{} is not the path of a page", quoted(path)))
+                .help("it begins with `/` and holds no space: `/health`"),
+        );
+    }
+    for secret in &application.secrets {
+        let help = "small letters, digits and `_`: `smtp_password`";
+        report("name of a secret", secret, doc.tree.key_place(&["secrets"]), syntax::word(secret), help, findings);
+    }
+}
+
+fn releases(name: &str, doc: &Doc<Application>, application: &Application, findings: &mut Vec<Finding>) {
+    let known: Vec<&str> = application.releases.keys().map(String::as_str).collect();
+    if known.is_empty() {
+        findings.push(
+            Finding::error(doc.tree.key_place(&["releases"]), format!("{} has no release", quoted(name)))
+                .help("add one with its `sha256` and `source`"),
+        );
+    }
+    for (release, stated) in &application.releases {
+        let help = "letters, digits, dots and hyphens: `1.0.0`";
+        report(
+            "release",
+            release,
+            doc.tree.key_place(&["releases", release]),
+            syntax::release(release),
+            help,
+            findings,
+        );
+        if stated.source.is_empty() || stated.source.contains(char::is_control) {
+            let span = doc.tree.place(&["releases", release, "source"]);
+            findings
+                .push(Finding::error(span, "not the path of an archive").help("such as `releases/albo-1.0.0.tar.gz`"));
+        }
+        if let Some(required) = &stated.requires {
+            let span = doc.tree.place(&["releases", release, "requires"]);
+            if !application.releases.contains_key(required) {
+                findings.push(
+                    Finding::error(span, format!("{} has no release {}", quoted(name), quoted(required)))
+                        .label("unknown release")
+                        .help(format!("there is: {}", known.join(", "))),
+                );
+            } else if required != release && version::compare(required, release) != Ordering::Less {
+                findings.push(
+                    Finding::error(span, format!("{release} requires {required}, which is not an older release"))
+                        .help("`requires` names the release that must have run before"),
+                );
+            }
+        }
+    }
+    for (path, stated) in [
+        (&["minimum_release"][..], &application.minimum_release),
+        (&["defaults", "release"][..], &application.defaults.release),
+    ] {
+        if let Some(stated) = stated
+            && !application.releases.contains_key(stated)
+        {
+            findings.push(
+                Finding::error(doc.tree.place(path), format!("{} has no release {}", quoted(name), quoted(stated)))
+                    .label("unknown release")
+                    .help(format!("there is: {}", known.join(", "))),
+            );
+        }
+    }
+}
+
+fn cycles(doc: &Doc<Application>, application: &Application, findings: &mut Vec<Finding>) {
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    for start in application.releases.keys() {
+        let mut way: Vec<&str> = vec![start];
+        while let Some(next) =
+            application.releases.get(way[way.len() - 1]).and_then(|release| release.requires.as_deref())
+        {
+            if next == start && !told.contains(next) {
+                told.extend(&way);
+                let span = doc.tree.place(&["releases", start, "requires"]);
+                way.push(next);
+                findings.push(
+                    Finding::error(
+                        span,
+                        format!("releases require each other in a circle: {}", way.join(" requires ")),
+                    )
+                    .help("take the `requires` of the oldest one away"),
+                );
+            }
+            if way.contains(&next) {
+                break;
+            }
+            way.push(next);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What the schema cannot say: that names exist, codes agree, and everything fits. All findings are collected.
+
+mod applications;
+mod consortium;
+mod hosts;
+mod members;
+mod tenants;
+
+use super::diagnostics::Finding;
+use super::draft::Draft;
+use super::source::Span;
+
+/// Every check over the whole inventory.
+pub fn all(draft: &Draft, findings: &mut Vec<Finding>) {
+    consortium::check(draft, findings);
+    hosts::check(draft, findings);
+    applications::check(draft, findings);
+    members::check(draft, findings);
+    tenants::check(draft, findings);
+}
+
+/// Says what the syntax of a value is not, when it is not.
+fn syntax(what: &str, value: &str, span: Span, verdict: Result<(), String>, help: &str, findings: &mut Vec<Finding>) {
+    if let Err(why) = verdict {
+        let value = super::diagnostics::quoted(value);
+        findings.push(Finding::error(span, format!("the {what} {value} {why}")).help(help));
+    }
+}

@@ -1,0 +1,125 @@
+//! `comuni init DIR`: a small inventory that passes `validate`, to start from.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::schema;
+use crate::failure::{Failure, Result};
+
+/// The examples to start from lie in `inventories/new`, where a person can read and validate them.
+#[derive(rust_embed::Embed)]
+#[folder = "inventories/new"]
+struct Examples;
+
+/// The files of a new inventory, by their path in it.
+pub fn files() -> Vec<(String, String)> {
+    let examples = Examples::iter().filter_map(|path| {
+        let text = String::from_utf8(Examples::get(&path)?.data.into_owned()).ok()?;
+        // Under its own name git would obey it here already.
+        let path = if path == "gitignore" { ".gitignore".to_string() } else { path.into_owned() };
+        Some((path, text))
+    });
+    let mut files: Vec<(String, String)> = examples.collect();
+    files.sort();
+    files.extend(schema::files());
+    files
+}
+
+/// Writes a new inventory into `directory` and returns what was written, in order.
+///
+/// # Errors
+/// Wrong usage (64) when something is there already; an operation's failure (1) when a file cannot be written.
+pub fn init(directory: &Path) -> Result<Vec<PathBuf>> {
+    let shown = directory.display();
+    match fs::read_dir(directory) {
+        Ok(mut entries) => {
+            if entries.next().is_some() {
+                return Err(Failure::usage(format!("the folder {shown} is not empty"))
+                    .hint("Name a new or empty folder; nothing is ever overwritten."));
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(_) if directory.is_file() => {
+            return Err(Failure::usage(format!("{shown} is a file")).hint("Name a new or empty folder."));
+        }
+        Err(error) => return Err(unwritten(directory, &error)),
+    }
+    write(directory, &files())
+}
+
+/// Writes the schemas of all files into `directory/schema`, over older ones, and returns what was written.
+///
+/// # Errors
+/// An operation's failure (1) when a file cannot be written.
+pub fn write_schemas(directory: &Path) -> Result<Vec<PathBuf>> {
+    write(directory, &schema::files())
+}
+
+fn write(directory: &Path, files: &[(String, String)]) -> Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    for (name, text) in files {
+        let path = directory.join(name);
+        let whole = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| write_atomically(&path, text));
+        whole.map_err(|error| unwritten(&path, &error))?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+/// Beside it first and then renamed, so that an editor or `validate` never sees half a file.
+fn write_atomically(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut file = fs::File::create(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::operation(format!("{} cannot be written: {error}", path.display()))
+        .hint("Check the rights of the folder and the space left.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Kind;
+
+    #[test]
+    fn what_init_writes_passes_validate_with_only_the_host_key_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = folder.path().join("new");
+        let written = init(&new).unwrap();
+        assert!(written.contains(&new.join("schema/member.json")));
+        let loaded = crate::inventory::load(&new).map_err(|all| all.render()).unwrap();
+        assert_eq!(loaded.warnings.counts(), (0, 1), "{}", loaded.warnings.render());
+        assert_eq!(loaded.inventory.members["malnate"].tenants.len(), 1);
+        for path in &written {
+            let text = fs::read_to_string(path).unwrap();
+            if let Some(schema) = text.strip_prefix("# yaml-language-server: $schema=") {
+                let schema = schema.lines().next().unwrap();
+                assert!(path.parent().unwrap().join(schema).is_file(), "{schema}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_folder_with_anything_in_it_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("precious"), "x").unwrap();
+        assert_eq!(init(folder.path()).unwrap_err().kind, Kind::Usage);
+        assert_eq!(init(&folder.path().join("precious")).unwrap_err().kind, Kind::Usage);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn schemas_are_written_over_older_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        write_schemas(folder.path()).unwrap();
+        let written = write_schemas(folder.path()).unwrap();
+        assert_eq!(written.len(), 4);
+        assert_eq!(fs::read_dir(folder.path().join("schema")).unwrap().count(), 4);
+    }
+}

@@ -1,0 +1,151 @@
+//! Asking a person.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use super::Out;
+use crate::failure::{Failure, Result};
+
+/// Asks whether to go on; only the whole word `yes` is consent.
+///
+/// # Errors
+/// Exit 64 without a terminal: an unattended run must say `--yes`.
+pub fn consent(out: &Out, question: &str) -> Result<bool> {
+    somebody_is_there(out.is_json(), io::stdin().is_terminal(), io::stderr().is_terminal())?;
+    ask(&format!("{question} [yes/no] "))?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(unreadable)?;
+    Ok(agrees(&answer))
+}
+
+fn somebody_is_there(json: bool, answers: bool, sees: bool) -> Result<()> {
+    let why = match (json, answers && sees) {
+        (false, true) => return Ok(()),
+        (true, _) => "with --format json",
+        (false, false) => "without a terminal",
+    };
+    Err(Failure::usage(format!("there are changes, and nobody can be asked {why}"))
+        .hint("read `comuni plan`, then run again with --yes"))
+}
+
+fn agrees(answer: &str) -> bool {
+    answer.trim() == "yes"
+}
+
+/// Asks for a secret without echo (termios(3)); takes standard input as it is when it is no terminal.
+///
+/// # Errors
+/// When standard input cannot be read, nothing was entered, or two entries on a terminal differ (exit 64).
+pub fn prompt_secret(question: &str) -> Result<String> {
+    if !io::stdin().is_terminal() {
+        let mut value = String::new();
+        io::Read::read_to_string(&mut io::stdin().lock(), &mut value).map_err(unreadable)?;
+        return entered(value);
+    }
+    let first = hidden(question)?;
+    let second = hidden(&format!("{question} (again)"))?;
+    if first != second {
+        return Err(Failure::usage("the two entries differ; nothing was set"));
+    }
+    entered(first)
+}
+
+/// A value without the end of its line; an end of file or a bare return is a mistake, not an empty secret.
+fn entered(value: String) -> Result<String> {
+    let value = value.strip_suffix('\n').unwrap_or(&value);
+    if value.is_empty() {
+        return Err(Failure::usage("nothing was entered; nothing was set"));
+    }
+    Ok(value.to_string())
+}
+
+fn hidden(question: &str) -> Result<String> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let input = io::stdin();
+    let before = tcgetattr(&input).map_err(|error| unreadable(error.into()))?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    ask(&format!("{question}: "))?;
+    tcsetattr(&input, OptionalActions::Flush, &silent).map_err(|error| unreadable(error.into()))?;
+    let mut value = String::new();
+    let read = input.lock().read_line(&mut value);
+    tcsetattr(&input, OptionalActions::Flush, &before).map_err(|error| unreadable(error.into()))?;
+    ask("\n")?;
+    read.map_err(unreadable)?;
+    Ok(value)
+}
+
+fn ask(text: &str) -> Result<()> {
+    let mut stream = io::stderr().lock();
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).map_err(unreadable)
+}
+
+fn unreadable(error: io::Error) -> Failure {
+    Failure::operation(format!("cannot ask on this terminal: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Format;
+    use crate::failure::Kind;
+
+    #[test]
+    fn nobody_is_asked_unless_a_person_can_see_the_question_and_answer_it() {
+        for (json, answers, sees, asked) in [
+            (false, true, true, true),
+            (false, false, true, false),
+            (false, true, false, false),
+            (false, false, false, false),
+            (true, true, true, false),
+            (true, false, false, false),
+        ] {
+            let case = format!("json {json}, answers {answers}, sees {sees}");
+            match somebody_is_there(json, answers, sees) {
+                Ok(()) => assert!(asked, "{case}"),
+                Err(failure) => {
+                    assert!(!asked, "{case}");
+                    assert_eq!(failure.kind, Kind::Usage, "{case}");
+                    assert!(failure.hints.iter().any(|hint| hint.contains("--yes")), "{case}: {failure:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_with_json_is_refused_before_anything_is_read() {
+        let refusal = consent(&Out::plain(Format::Json, false), "Apply?").unwrap_err();
+        assert_eq!(refusal.kind.exit_code(), 64);
+    }
+
+    #[test]
+    fn only_the_whole_word_yes_is_consent() {
+        for (answer, consent) in [
+            ("yes\n", true),
+            (" yes \r\n", true),
+            ("yes", true),
+            ("y\n", false),
+            ("YES\n", false),
+            ("Yes\n", false),
+            ("si\n", false),
+            ("yes please\n", false),
+            ("\n", false),
+            ("", false),
+        ] {
+            assert_eq!(agrees(answer), consent, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_keeps_all_but_the_end_of_its_line_and_is_never_empty() {
+        for (typed, value) in [
+            ("segreta\n", Some("segreta")),
+            ("segreta", Some("segreta")),
+            (" con spazi \n", Some(" con spazi ")),
+            ("due\nrighe\n", Some("due\nrighe")),
+            ("\n", None),
+            ("", None),
+        ] {
+            assert_eq!(entered(typed.to_string()).ok().as_deref(), value, "{typed:?}");
+        }
+    }
+}

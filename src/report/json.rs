@@ -1,0 +1,263 @@
+//! The objects of `--format json`: one a line, the first with the version of their schema.
+//!
+//! `comuni schema` writes their JSON Schema beside those of the inventory's files; `docs/output.md` is for people.
+
+mod reference;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::plan::{Counts, HostState, PlanView, held};
+use crate::failure::Failure;
+use crate::protocol::{Finding, Outcome};
+use crate::resources::Action;
+
+pub use reference::{reference, schema};
+
+/// Version of the objects. Additions do not change it; a removal or a new meaning does.
+pub const SCHEMA: u32 = 1;
+
+/// One line of `comuni --format json`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Object {
+    /// The first object of every stream.
+    Version {
+        /// Version of these objects: additions do not change it, a removal or a new meaning does.
+        schema: u32,
+        /// Version of the program.
+        comuni: String,
+        /// The verb that is running.
+        verb: String,
+    },
+    /// A problem found in the inventory.
+    Diagnostic {
+        /// `error` or `warning`.
+        severity: String,
+        /// What is wrong.
+        message: String,
+        /// File, as given on the command line.
+        file: String,
+        /// Line, counted from 1.
+        line: u32,
+        /// Column, counted from 1.
+        column: u32,
+        /// What to do.
+        help: Option<String>,
+    },
+    /// A resource that is not simply as it must be, in a plan; the correct ones are only counted.
+    Resource {
+        /// Host.
+        host: String,
+        /// `kind:name`.
+        id: String,
+        /// A member's code or `host`.
+        owner: String,
+        /// Tenant, if it belongs to one.
+        tenant: Option<String>,
+        /// `create`, `change`, `remove`, `keep`, `known_after`, `not_checked`, `failed` or `foreign`.
+        outcome: String,
+        /// The fields that differ; values of secrets are never there.
+        changes: Vec<FieldChange>,
+        /// Why it is not known or not checked, what it waits for, or the host's own words when it failed.
+        why: Option<String>,
+        /// Somebody changed it on the host since it was last applied.
+        drifted: bool,
+    },
+    /// A notification owed from an earlier run.
+    Owed {
+        /// Host.
+        host: String,
+        /// `reload nginx.service`...
+        notification: String,
+        /// A member's code or `host`: whose change caused it.
+        owner: String,
+    },
+    /// A host that could not be compared.
+    Host {
+        /// Host.
+        host: String,
+        /// `busy` or `lost`.
+        state: String,
+        /// Who holds the lock since when, or what went wrong.
+        message: String,
+        /// What to do next.
+        hints: Vec<String>,
+    },
+    /// What a plan comes to, after all its resources.
+    Plan {
+        /// The numbers over all hosts.
+        counts: Counts,
+        /// An apply would do something. Hosts and resources that were not compared are not in it.
+        pending: bool,
+    },
+    /// A step of an apply.
+    Step {
+        /// Host.
+        host: String,
+        /// `started`, `fixed`, `failed`, `skipped` (left out), `notified`, `lost`, or `done`: nothing more will happen there.
+        event: String,
+        /// Resource or notification; with `started` it may also be a word such as `connecting`.
+        id: Option<String>,
+        /// A member's code or `host`.
+        owner: Option<String>,
+        /// When it was fixed: `create`, `change` or `remove`.
+        action: Option<String>,
+        /// Why it failed, with the command's own words, or why the host is lost.
+        message: Option<String>,
+        /// How long it took, when it was fixed.
+        milliseconds: Option<u64>,
+    },
+    /// What an apply came to on one host.
+    HostResult {
+        /// Host.
+        host: String,
+        /// `done`, `failed`, `lost`, `busy`.
+        result: String,
+        /// Resources fixed.
+        fixed: u32,
+        /// Resources that failed.
+        failed: u32,
+        /// Resources left out because their owner failed, or because the host was lost.
+        skipped: u32,
+        /// Why it was lost or busy.
+        message: Option<String>,
+    },
+    /// What went over the wire to one host, with `-v`: the same every time for the same work.
+    Traffic {
+        /// Host.
+        host: String,
+        /// Commands started on it over ssh.
+        execs: u32,
+        /// Bytes sent to them, without the encryption's share.
+        sent: u64,
+        /// Bytes received from them, without the encryption's share.
+        received: u64,
+    },
+    /// The end of an apply.
+    Run {
+        /// Exit code of the process.
+        exit: u8,
+        /// How long it took.
+        milliseconds: u64,
+    },
+    /// A value with its source (`show`), a run (`history`), a secret's name and id (`secrets show`).
+    Item {
+        /// Key, time or token.
+        key: String,
+        /// The value.
+        value: serde_json::Value,
+        /// `file:line`, when there is one.
+        source: Option<String>,
+    },
+    /// Why the command failed.
+    Failure {
+        /// Exit code.
+        exit: u8,
+        /// What went wrong.
+        message: String,
+        /// What to do next.
+        hints: Vec<String>,
+    },
+}
+
+/// One field that differs.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FieldChange {
+    /// Its name.
+    field: String,
+    /// What the host has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+    /// What it must have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+    /// The values are secret and left out.
+    secret: bool,
+}
+
+impl Object {
+    /// The first object of a stream.
+    pub fn version(verb: &str) -> Object {
+        Object::Version { schema: SCHEMA, comuni: env!("CARGO_PKG_VERSION").to_string(), verb: verb.to_string() }
+    }
+
+    /// A failure.
+    pub fn failure(failure: &Failure) -> Object {
+        Object::Failure {
+            exit: failure.kind.exit_code(),
+            message: failure.message.clone(),
+            hints: failure.hints.clone(),
+        }
+    }
+
+    /// A whole plan, its counts last.
+    pub fn plan(plan: &PlanView) -> Vec<Object> {
+        let mut objects = Vec::new();
+        for host in &plan.hosts {
+            match &host.state {
+                HostState::Checked { findings, debts, .. } => {
+                    objects.extend(findings.iter().map(|finding| Object::resource(&host.host, finding)));
+                    objects.extend(debts.iter().map(|debt| Object::Owed {
+                        host: host.host.clone(),
+                        notification: debt.notification.clone(),
+                        owner: debt.owner.clone(),
+                    }));
+                }
+                HostState::Busy(holder) => objects.push(Object::Host {
+                    host: host.host.clone(),
+                    state: "busy".to_string(),
+                    message: held(holder),
+                    hints: Vec::new(),
+                }),
+                HostState::Lost(failure) => objects.push(Object::Host {
+                    host: host.host.clone(),
+                    state: "lost".to_string(),
+                    message: failure.message.clone(),
+                    hints: failure.hints.clone(),
+                }),
+            }
+        }
+        let counts = plan.counts();
+        objects.push(Object::Plan { counts, pending: counts.pending() });
+        objects
+    }
+
+    fn resource(host: &str, finding: &Finding) -> Object {
+        let (outcome, changes, why) = match &finding.outcome {
+            Outcome::Differs { action, changes } => (action_word(*action), changes.as_slice(), None),
+            Outcome::KnownAfter { needs } => ("known_after", [].as_slice(), Some(needs.clone())),
+            Outcome::NotChecked { why } => ("not_checked", [].as_slice(), Some(why.clone())),
+            Outcome::Failed { message } => ("failed", [].as_slice(), Some(message.clone())),
+            Outcome::Foreign => ("foreign", [].as_slice(), None),
+        };
+        Object::Resource {
+            host: host.to_string(),
+            id: finding.id.clone(),
+            owner: finding.owner.clone(),
+            tenant: finding.tenant.clone(),
+            outcome: outcome.to_string(),
+            changes: changes
+                .iter()
+                .map(|change| FieldChange {
+                    field: change.field.clone(),
+                    before: change.before.clone().filter(|_| !change.secret),
+                    after: change.after.clone().filter(|_| !change.secret),
+                    secret: change.secret,
+                })
+                .collect(),
+            why,
+            drifted: finding.drifted,
+        }
+    }
+}
+
+/// The word for an action.
+pub fn action_word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Change => "change",
+        Action::Remove => "remove",
+        Action::Keep => "keep",
+    }
+}

@@ -1,0 +1,16 @@
+//! The tests on real hosts: they read like a specification, and everything in them is real.
+//!
+//! `./check` boots the lab and runs them one after the other; by hand: `tests/lab/lab up`, then
+//! `cargo test --test hosts -- --test-threads=1`. Each test leaves the hosts as the inventory says.
+
+mod harness;
+
+mod apply;
+mod faults;
+mod history;
+mod isolation;
+mod kills;
+mod lockout;
+mod plan;
+mod refusals;
+mod secrets;
