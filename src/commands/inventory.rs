@@ -7,8 +7,8 @@ use crate::cli::{Global, Show};
 use crate::compile::{Selection, compile};
 use crate::failure::{Failure, Result};
 use crate::inventory::diagnostics::Diagnostics;
-use crate::inventory::{Loaded, load, select};
 use crate::inventory::show::View;
+use crate::inventory::{Loaded, load, select};
 use crate::inventory::{init as start, show as shown};
 use crate::report::json::{self, Object};
 use crate::report::{Out, table};
@@ -52,7 +52,10 @@ pub(super) fn init(directory: &Path, out: &Out) -> Result<()> {
     for path in &written {
         out.text(&format!("{}\n", path.display()));
     }
-    out.remark(&format!("an inventory to begin with is in {}: read its comments, then `comuni -i {0} validate`", directory.display()));
+    out.remark(&format!(
+        "an inventory to begin with is in {}: read its comments, then `comuni -i {0} validate`",
+        directory.display()
+    ));
     Ok(())
 }
 
@@ -98,7 +101,8 @@ pub(super) fn show(global: &Global, what: &Show, out: &Out) -> Result<()> {
             let host = select::one(&loaded.inventory, select::Noun::Host, name)?;
             let selection = Selection { hosts: [host].into(), ..Selection::default() };
             for catalog in compile(&loaded.inventory, &selection)?.catalogs.values() {
-                let document = serde_json::to_string_pretty(catalog).map_err(|error| Failure::operation(error.to_string()))?;
+                let document =
+                    serde_json::to_string_pretty(catalog).map_err(|error| Failure::operation(error.to_string()))?;
                 out.document(&format!("{document}\n"));
             }
         }

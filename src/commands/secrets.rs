@@ -3,10 +3,10 @@
 use super::inventory::read;
 use crate::cli::{Global, Identity, Secrets};
 use crate::failure::{Failure, Result};
+use crate::inventory::Inventory;
 use crate::report::json::Object;
 use crate::report::{Out, prompt_secret, table};
 use crate::secrets::{Identities, Secret, Store};
-use crate::inventory::Inventory;
 
 /// # Errors
 /// Exit 65 when a file is not for any identity at hand.
@@ -45,7 +45,9 @@ fn make_missing(store: &mut Store, inventory: &Inventory, out: &Out) -> Result<(
     }
     out.text(&match made.tokens.len() {
         0 if made.is_empty() => "no secret is missing\n".to_string(),
-        count => format!("made {count} secrets; commit the folder secrets/ and authority.pem: what is secret in them is encrypted\n"),
+        count => format!(
+            "made {count} secrets; commit the folder secrets/ and authority.pem: what is secret in them is encrypted\n"
+        ),
     });
     Ok(())
 }

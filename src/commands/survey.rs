@@ -96,7 +96,10 @@ pub(super) fn operator() -> Operator {
 ///
 /// # Errors
 /// Exit 65, naming the file that is missing or differs.
-pub(super) fn checked_archives<'a>(compiled: &Compiled, hashes: impl IntoIterator<Item = &'a String>) -> Result<BTreeMap<String, PathBuf>> {
+pub(super) fn checked_archives<'a>(
+    compiled: &Compiled,
+    hashes: impl IntoIterator<Item = &'a String>,
+) -> Result<BTreeMap<String, PathBuf>> {
     let mut archives = BTreeMap::new();
     for hash in hashes {
         let Some(path) = compiled.archives.get(hash) else { continue };
@@ -180,9 +183,13 @@ fn signer(inventory: &Inventory, store: &Store, catalogs: BTreeMap<String, Catal
 fn show(progress: &Progress, event: &Event) {
     match event {
         Event::Connecting { host } => progress.step(host, &Step::Doing("connecting".to_string())),
-        Event::Installing { host, bytes } => progress.step(host, &Step::Doing(format!("installing our half ({bytes} bytes)"))),
+        Event::Installing { host, bytes } => {
+            progress.step(host, &Step::Doing(format!("installing our half ({bytes} bytes)")))
+        }
         Event::Connected { host, .. } => progress.step(host, &Step::Doing("comparing".to_string())),
-        Event::Archive { host, sent, size, .. } => progress.step(host, &Step::Doing(format!("archive {sent}/{size} bytes"))),
+        Event::Archive { host, sent, size, .. } => {
+            progress.step(host, &Step::Doing(format!("archive {sent}/{size} bytes")))
+        }
         Event::Started { host, id } => progress.step(host, &Step::Doing(id.clone())),
         Event::Fixed { host, id, owner, action, milliseconds } => progress.step(
             host,
@@ -191,7 +198,9 @@ fn show(progress: &Progress, event: &Event) {
         Event::Failed { host, id, owner, message } => {
             progress.step(host, &Step::Failed { id: id.clone(), owner: owner.clone(), message: message.clone() });
         }
-        Event::Skipped { host, id, owner } => progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() }),
+        Event::Skipped { host, id, owner } => {
+            progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() })
+        }
         Event::Notified { host, notification } => progress.step(host, &Step::Notified(notification.clone())),
         Event::Confirming { host, id, .. } => {
             progress.step(host, &Step::Doing(format!("{id}: confirming over a new connection")));
@@ -218,7 +227,9 @@ impl Survey {
                     "{host} holds resources of {}, but no member file has that code",
                     codes.join(", ")
                 ))
-                .hint("a body that leaves keeps its file: set `membership: { status: leaving }`, apply, then offboard it"));
+                .hint(
+                    "a body that leaves keeps its file: set `membership: { status: leaving }`, apply, then offboard it",
+                ));
             }
             if !older && let Some(applied) = &hold.revision {
                 self.revision.require(host, applied)?;
@@ -236,11 +247,9 @@ impl Survey {
     /// The answers as `report` shows them.
     pub(super) fn plan(&self) -> PlanView {
         let state = |checked: &Checked| match checked {
-            Checked::Checked { hold, findings, correct, .. } => HostState::Checked {
-                findings: findings.clone(),
-                debts: hold.debts.clone(),
-                correct: *correct,
-            },
+            Checked::Checked { hold, findings, correct, .. } => {
+                HostState::Checked { findings: findings.clone(), debts: hold.debts.clone(), correct: *correct }
+            }
             Checked::Busy(holder) => HostState::Busy(holder.clone()),
             Checked::Unreachable(failure) | Checked::Refused(failure) => HostState::Lost(failure.clone()),
         };

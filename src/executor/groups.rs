@@ -279,7 +279,11 @@ fn swap_guarded(session: &mut Session, members: Vec<Member>, begin: Instant) -> 
     let Some(first) = swapped.first() else { return guard.give_up(session) };
     let first = first.member.entry.id.clone();
     // A unit that does not run yet is started here and now: its start must be confirmed like any other change.
-    let effect = told.iter().try_for_each(|notification| owed::tell(session.machine, notification));
+    let stopped = |notification: &Notification| {
+        owed::unit_of(notification).is_some_and(|unit| owed::is_wanted(session, &unit) == Some(false))
+    };
+    let effective: Vec<_> = told.iter().filter(|notification| !stopped(notification)).collect();
+    let effect = effective.into_iter().try_for_each(|notification| owed::tell(session.machine, notification));
     let confirmed = match effect {
         Ok(()) => guard.wait(session, &first)?,
         Err(failure) => {

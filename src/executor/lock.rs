@@ -186,12 +186,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         let lock = held(take(&path, &holder("anna")).unwrap());
-        let mut child = std::process::Command::new("sleep").arg("5").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         drop(lock);
-        let again = take(&path, &holder("bruno")).unwrap();
+        // Children that other tests are just starting have it until their exec: a moment, where ours lives for long.
+        let again = wait(&path, &holder("bruno"), Duration::from_secs(20));
         child.kill().unwrap();
         child.wait().unwrap();
-        held(again);
+        again.unwrap();
     }
 
     #[test]

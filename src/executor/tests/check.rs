@@ -182,3 +182,16 @@ fn a_plan_says_what_is_still_owed() {
     let FromHost::Hold { debts, .. } = &heard[1] else { panic!("{heard:?}") };
     assert_eq!((debts[0].notification.as_str(), debts[0].owner.as_str()), ("reload nginx", "c_e863"));
 }
+
+#[test]
+fn what_a_program_repeats_of_a_secret_is_masked_in_a_finding() {
+    let mut host = Host::new();
+    host.fake.answer(&["systemctl", "show"], 1, "", "no bus for poison-rosso");
+    let request = Request {
+        secrets: secrets(SECRET, secret("1", &[], "poison-rosso")),
+        ..wants(vec![owned_by("c_e863", service("albo.service"))])
+    };
+    let heard = host.plan(request);
+    let Outcome::Failed { message } = outcome(&heard, "service:albo.service") else { panic!("{heard:?}") };
+    assert!(message.contains("no bus for") && !message.contains("poison-rosso"), "{message}");
+}

@@ -157,6 +157,83 @@ fn a_lost_control_lets_the_resource_at_work_end_and_no_other_begin() {
 }
 
 #[test]
+fn an_end_in_the_middle_of_a_stage_finishes_the_resource_at_work_and_ends_well() {
+    let mut host = Host::new();
+    host.fake.program("useradd", slow_useradd);
+    let request = || {
+        wants(vec![
+            owned_by("c_e863", super::harness::user("c_e863_albo")),
+            owned_by("c_e863", file("/etc/comuni/later", "x")),
+        ])
+    };
+    let (ended, heard) = host.converse(move |control| {
+        control.request(request());
+        control.send(ToHost::Stage { stage: Stage::Application, without: Default::default() });
+        control.until(|event| matches!(event, FromHost::Started { .. }));
+        control.end();
+    });
+    ended.unwrap();
+    assert_eq!(fixed(&heard), ["user:c_e863_albo"]);
+    assert_eq!(heard.last(), Some(&FromHost::End));
+    assert!(!kinds(&heard).contains(&"stage_done".to_string()), "the stage is not over");
+    assert_eq!(host.manifest().records.len(), 1);
+    assert_eq!(fixed(&host.apply(request())), ["file:/etc/comuni/later"]);
+}
+
+fn certificate() -> Resource {
+    Resource::Certificate(crate::resources::Certificate {
+        path: "/etc/comuni/malnate.pem".to_string(),
+        key: "/etc/comuni/malnate.key".to_string(),
+        names: vec!["albo.comune.malnate.va.it".to_string()],
+        owner: "root".to_string(),
+        group: "root".to_string(),
+        key_mode: 0o600,
+        lifetime_days: 90,
+        renew_days: 30,
+        authority: "ab".repeat(32),
+        notify: None,
+    })
+}
+
+#[test]
+fn an_end_instead_of_a_signature_fails_that_certificate_and_ends_well() {
+    let mut host = Host::new();
+    let (ended, heard) = host.converse(|control| {
+        control.request(wants(vec![
+            owned_by("c_e863", certificate()),
+            owned_by("c_e707", file("/etc/comuni/later", "x")),
+        ]));
+        control.send(ToHost::Stage { stage: Stage::Application, without: Default::default() });
+        control.until(|event| matches!(event, FromHost::Sign(_)));
+        control.send(ToHost::Alive);
+        control.end();
+    });
+    ended.unwrap();
+    assert_eq!(failed(&heard), [("c_e863".to_string(), "interrupted".to_string())].into());
+    assert_eq!(heard.last(), Some(&FromHost::End));
+    assert!(!host.is_there("/etc/comuni/later"));
+}
+
+#[test]
+fn a_refused_signature_fails_that_owner_alone_with_the_reason() {
+    let mut host = Host::new();
+    let (ended, heard) = host.converse(|control| {
+        control.request(wants(vec![
+            owned_by("c_e863", certificate()),
+            owned_by("c_e707", file("/etc/comuni/later", "x")),
+        ]));
+        control.send(ToHost::Stage { stage: Stage::Application, without: Default::default() });
+        control.until(|event| matches!(event, FromHost::Sign(_)));
+        control.send(ToHost::Signed(Err("this name is not in the catalog".to_string())));
+        control.until(|event| matches!(event, FromHost::StageDone { .. }));
+        control.end();
+    });
+    ended.unwrap();
+    assert!(failed(&heard)["c_e863"].contains("this name is not in the catalog"));
+    assert_eq!(fixed(&heard), ["file:/etc/comuni/later"]);
+}
+
+#[test]
 fn a_closed_connection_is_no_success_even_when_all_is_done() {
     let mut host = Host::new();
     let (ended, heard) = host.converse(|control| {

@@ -1,8 +1,8 @@
 use super::harness::{Host, failed, file, findings, fixed, fragment, owned_by, service, wants};
-use crate::catalog::{Entry, Stage};
+use crate::catalog::{Area, Entry, Stage};
 use crate::machine::Fake;
-use crate::protocol::{FromHost, ToHost};
-use crate::resources::{File, Notification};
+use crate::protocol::{FromHost, Request, ToHost};
+use crate::resources::{File, Notification, Resource, Service};
 
 fn telling(path: &str, content: &str, notification: Notification) -> File {
     File { notify: Some(notification), ..file(path, content) }
@@ -196,4 +196,29 @@ fn a_restarted_unit_must_stay_up() {
     });
     ended.unwrap();
     assert!(failed(&heard)["c_e863"].contains("albo.service was restarted but is activating"), "{heard:?}");
+}
+
+#[test]
+fn the_files_of_a_stopped_tenant_do_not_start_it() {
+    let stopped = |running| {
+        let unit = "albo.service".to_string();
+        owned_by("c_e863", Resource::Service(Service { unit, enabled: false, running }))
+    };
+    for active in ["inactive", "active"] {
+        let mut host = Host::new();
+        host.fake.world.notes.insert("unit albo.service".to_string(), active.to_string());
+        let heard = host.apply(wants(vec![
+            owned_by("c_e863", telling("/etc/comuni/env", "x", restart("albo.service"))),
+            owned_by("c_e863", telling("/etc/comuni/more", "x", reload("albo.service"))),
+            stopped(false),
+        ]));
+        assert_eq!(failed(&heard).len(), 0);
+        assert_eq!(host.fake.world.notes["unit albo.service"], "inactive");
+        assert_eq!(host.ran("restart albo.service"), 0, "from {active}");
+        assert_eq!(host.text("/var/lib/comuni/owed.json").trim(), "[]");
+        // Nor does a run that has the file alone in its catalog: what was applied last still holds.
+        let file = owned_by("c_e863", telling("/etc/comuni/env", "y", restart("albo.service")));
+        host.apply(Request { areas: [Area::Host].into(), ..wants(vec![file]) });
+        assert_eq!(host.fake.world.notes["unit albo.service"], "inactive");
+    }
 }

@@ -124,3 +124,26 @@ fn a_removal_that_fails_fails_its_owner_and_stays_ours() {
     assert_eq!(fixed(&heard), ["file:/etc/comuni/lozza"]);
     assert!(host.manifest().record("directory:/etc/comuni/full").is_some());
 }
+
+#[test]
+fn a_release_that_another_tenant_still_uses_stays() {
+    let mut host = Host::new();
+    let release = crate::resources::Release {
+        application: "albo".to_string(),
+        release: "1.0.0".to_string(),
+        sha256: "ab".repeat(32),
+    };
+    let folder = format!("/opt/comuni/releases/albo/{}", release.sha256);
+    host.fake.with_directory(&folder, 0o755);
+    host.fake.world.put("/opt/comuni/releases/albo/1.0.0", crate::machine::Node::link(&release.sha256));
+    let of = |owner: &str| {
+        let entry = owned_by(owner, Resource::Release(release.clone()));
+        Entry { id: format!("{}@{owner}-albo", entry.id), ..entry }
+    };
+    host.apply(wants(vec![of("c_e863"), of("c_e707")]));
+    let heard = host.apply(wants(vec![of("c_e707")]));
+    assert_eq!(fixed(&heard), ["release:albo/1.0.0@c_e863-albo"]);
+    assert!(host.is_there(&folder), "the other tenant lost its release");
+    host.apply(wants(Vec::new()));
+    assert!(!host.is_there(&folder));
+}
