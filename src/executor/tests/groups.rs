@@ -1,6 +1,7 @@
-use super::harness::{Host, failed, file, fixed, fragment, owned_by, said, service, skipped, wants};
+use super::harness::{Host, failed, file, fixed, fragment, owned_by, said, secret, secrets, service, skipped, wants};
 use crate::catalog::Entry;
 use crate::machine::{Command, Output, World};
+use crate::protocol::Request;
 use crate::resources::{File, Notification, Validator};
 
 const MAIN: &str = "/etc/nginx/nginx.conf";
@@ -187,4 +188,23 @@ fn relative_includes_of_sshd_lead_into_the_stage_and_host_keys_stay() {
     };
     let heard = host.apply(wants(vec![owned_by("host", fragment)]));
     assert_eq!(fixed(&heard).len(), 1, "{:?}", failed(&heard));
+}
+
+#[test]
+fn a_validator_that_repeats_a_secret_is_not_repeated() {
+    let mut host = host();
+    host.fake.program("nginx", |world, command| {
+        let main = command.argv.last().cloned().unwrap_or_default();
+        said(1, &world.text(main.replace("nginx.conf", "comuni.d/c_e863-albo.conf")))
+    });
+    let token = "secret://c_e863/albo/database_password";
+    let private = File { mode: 0o600, ..fragment("c_e863-albo", &format!("password {token}")) };
+    let request = Request {
+        secrets: secrets(token, secret("1", &[], "poison-rosso")),
+        ..wants(vec![owned_by("c_e863", private)])
+    };
+    let heard = host.apply(request);
+    assert!(failed(&heard)["c_e863"].contains("password [secret]"), "{heard:?}");
+    assert!(!format!("{heard:?}").contains("poison-rosso"));
+    assert!(!host.text("/var/lib/comuni/journal.jsonl").contains("poison-rosso"));
 }

@@ -12,4 +12,5 @@ mod owed;
 mod removal;
 mod revert;
 mod stage;
+mod validators;
 mod wire;
