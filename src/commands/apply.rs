@@ -45,9 +45,7 @@ pub(super) fn run(
     }
     survey.progress.expect(u64::from(counts.create + counts.change + counts.remove + counts.known_after));
     let mut recorder = Recorder::begin(&survey)?;
-    if counts.pending() {
-        survey.revision.commit()?;
-    }
+    survey.revision.commit()?;
     let work = Work {
         hosts: survey.checked.keys().cloned().collect(),
         revision: survey.revision.text.clone(),

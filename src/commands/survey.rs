@@ -87,9 +87,20 @@ pub(super) fn connect(inventory: &Inventory, way: &Way, progress: &Arc<Progress>
 /// Who runs this, as far as this machine knows.
 pub(super) fn operator() -> Operator {
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let user = user.unwrap_or_else(account);
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Operator { user, machine, fingerprint: None }
+}
+
+/// The account's name by `/etc/passwd`, for cron and containers that set no `USER`.
+fn account() -> String {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = known.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2) == Some(&uid.as_str())).then(|| fields[0].to_string())
+    });
+    name.unwrap_or_else(|| format!("uid {uid}"))
 }
 
 /// Compares archives on this machine with the hashes that the inventory states.
@@ -219,27 +230,35 @@ fn show(progress: &Progress, event: &Event) {
 
 impl Survey {
     fn must_be_ours(&self, older: bool) -> Result<()> {
-        for (host, checked) in &self.checked {
-            let Checked::Checked { hold, findings, .. } = checked else { continue };
-            if !hold.unknown_members.is_empty() {
-                let codes: Vec<&str> = hold.unknown_members.iter().map(String::as_str).collect();
-                return Err(Failure::inventory(format!(
-                    "{host} holds resources of {}, but no member file has that code",
-                    codes.join(", ")
-                ))
-                .hint(
-                    "a body that leaves keeps its file: set `membership: { status: leaving }`, apply, then offboard it",
-                ));
-            }
-            if !older && let Some(applied) = &hold.revision {
+        let compared = || {
+            self.checked.iter().filter_map(|(host, checked)| match checked {
+                Checked::Checked { hold, findings, .. } => Some((host, hold, findings)),
+                _ => None,
+            })
+        };
+        for (host, hold, _) in compared().filter(|(_, hold, _)| !hold.unknown_members.is_empty()) {
+            let codes: Vec<&str> = hold.unknown_members.iter().map(String::as_str).collect();
+            return Err(Failure::inventory(format!(
+                "{host} holds resources of {}, but no member file has that code",
+                codes.join(", ")
+            ))
+            .hint(
+                "a body that leaves keeps its file: set `membership: { status: leaving }`, apply, then offboard it",
+            ));
+        }
+        for (host, hold, _) in compared().filter(|_| !older) {
+            if let Some(applied) = &hold.revision {
                 self.revision.require(host, applied)?;
             }
-            let without_host = !self.selection.owners.is_empty() && !self.selection.owners.contains(HOST_OWNER)
-                || !self.selection.areas.is_empty() && !self.selection.areas.contains(&Area::Host);
-            if without_host && !hold.baseline && !findings.is_empty() {
-                return Err(Failure::operation(format!("{host} has no baseline yet: nothing can stand on it"))
-                    .hint(format!("apply the machine first: comuni apply --area host --host {host}")));
-            }
+        }
+        let Selection { owners, areas, .. } = &self.selection;
+        let with_host =
+            (owners.is_empty() || owners.contains(HOST_OWNER)) && (areas.is_empty() || areas.contains(&Area::Host));
+        if let Some((host, ..)) =
+            compared().find(|(_, hold, findings)| !with_host && !hold.baseline && !findings.is_empty())
+        {
+            return Err(Failure::operation(format!("{host} has no baseline yet: nothing can stand on it"))
+                .hint(format!("apply the machine first: comuni apply --area host --host {host}")));
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::manifest::Manifest;
+use super::removal;
 use crate::catalog::{Catalog, Entry, HOST_OWNER};
 use crate::failure::Result;
 use crate::machine::Machine;
@@ -113,8 +114,9 @@ pub fn compare_all<'a>(
     for foreign in foreign_files(machine, manifest, &request.catalog)? {
         tell(foreign)?;
     }
+    let staying = removal::staying(machine, manifest, request)?;
     for record in manifest.removals(request) {
-        let action = if record.resource.kind().holds_data() { Action::Keep } else { Action::Remove };
+        let action = if staying.contains(&record.id) { Action::Keep } else { Action::Remove };
         tell(Finding {
             id: record.id.clone(),
             owner: record.owner.clone(),

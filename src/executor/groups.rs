@@ -193,8 +193,8 @@ fn swap(session: &mut Session, members: Vec<Member>, begin: Instant) -> Result<(
 /// Swaps file by file. An owner whose file cannot be written has all its files of the group put back and fails.
 fn swap_files<'a>(session: &mut Session, members: Vec<Member<'a>>) -> Result<Vec<Swapped<'a>>> {
     for member in &members {
-        if let Some(notification) = &member.file.notify {
-            session.owed.owe(session.machine, notification, &member.entry.owner)?;
+        for notification in tells(member.file) {
+            session.owed.owe(session.machine, &notification, &member.entry.owner)?;
         }
     }
     let mut swapped: Vec<Swapped> = Vec::new();
@@ -220,12 +220,19 @@ fn swap_files<'a>(session: &mut Session, members: Vec<Member<'a>>) -> Result<Vec
     Ok(swapped)
 }
 
+/// What a file has to be told after a swap. A unit that systemd has not read again is no unit yet.
+fn tells(file: &File) -> BTreeSet<Notification> {
+    let unit = (file.validate == Some(Validator::Systemd)).then_some(Notification::DaemonReload);
+    file.notify.iter().cloned().chain(unit).collect()
+}
+
 fn notifications(swapped: &[Swapped]) -> BTreeSet<Notification> {
-    swapped.iter().filter_map(|swapped| swapped.member.file.notify.clone()).collect()
+    swapped.iter().flat_map(|swapped| tells(swapped.member.file)).collect()
 }
 
 fn refused<'u>(unpaid: &'u [Unpaid], swapped: &Swapped) -> Option<&'u Unpaid> {
-    unpaid.iter().find(|unpaid| swapped.member.file.notify.as_ref() == Some(&unpaid.notification))
+    let tells = tells(swapped.member.file);
+    unpaid.iter().find(|unpaid| tells.contains(&unpaid.notification))
 }
 
 fn restore(session: &mut Session, swapped: &[Swapped]) -> Result<()> {

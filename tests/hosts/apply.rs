@@ -29,7 +29,11 @@ fn a_second_apply_changes_nothing_and_takes_one_exec_per_host() {
         assert!(host["execs"].as_u64().unwrap() <= 2, "{host}");
         assert!(host["received"].as_u64().unwrap() < 100_000, "a no-op answer is short: {host}");
     }
-    assert!(run.objects().iter().all(|object| object["type"] != "step" || object["event"] == "done" || object["event"] == "started"));
+    assert!(
+        run.objects()
+            .iter()
+            .all(|object| object["type"] != "step" || object["event"] == "done" || object["event"] == "started")
+    );
 }
 
 #[test]
@@ -69,7 +73,13 @@ fn an_application_taken_out_of_a_members_file_goes_but_its_data_stay_and_that_is
         lab.comuni(&["apply", "--yes", "--allow", "removals", "--allow", "changes"]).ends_with(0);
         lab.comuni(&["plan", "--detailed-exitcode"]).ends_with(0).says("kept because they hold data");
         assert_eq!(on(host, "cat /srv/comuni/c_e707/albo/data/kept"), "kept");
-        assert_eq!(on("db1", "runuser -u postgres -- psql -Atc \"select count(*) from pg_database where datname='c_e707_albo'\""), "1");
+        assert_eq!(
+            on(
+                "db1",
+                "runuser -u postgres -- psql -Atc \"select count(*) from pg_database where datname='c_e707_albo'\""
+            ),
+            "1"
+        );
         let (status, body) = https(lab, host, "albo.comune.lozza.va.it", "/health");
         assert!(status == "000" || status == "421", "a removed name is not served: {status} {body}");
     }

@@ -24,7 +24,8 @@ fn a_checkout_older_than_what_was_last_applied_is_refused() {
     let lab = lab();
     let old = lab.inventory().parent().unwrap().with_file_name("old");
     let _ = fs::remove_dir_all(&old);
-    let copied = std::process::Command::new("cp").arg("-a").arg(lab.inventory().parent().unwrap()).arg(&old).status().unwrap();
+    let copied =
+        std::process::Command::new("cp").arg("-a").arg(lab.inventory().parent().unwrap()).arg(&old).status().unwrap();
     assert!(copied.success());
     let file = lab.varese().join("members/lozza.yml");
     let newer = fs::read_to_string(&file).unwrap() + "x-note: newer\n";
@@ -54,8 +55,11 @@ fn a_member_whose_file_was_deleted_is_not_a_removal_but_a_refusal() {
 #[test]
 fn the_brake_holds_a_plan_that_changes_too_much() {
     let lab = lab();
-    on("app1", "for file in /etc/nginx/comuni.d/*.conf /etc/systemd/system/comuni-*.service /etc/comuni/tenants/*/*; do [ ! -f $file ] || chmod 0604 $file; done; \
-                chmod 0700 /srv/comuni/*/albo/data");
+    on(
+        "app1",
+        "for file in /etc/nginx/comuni.d/*.conf /etc/systemd/system/comuni-*.service /etc/comuni/tenants/*/*; do [ ! -f $file ] || chmod 0604 $file; done; \
+                chmod 0700 /srv/comuni/*/albo/data",
+    );
     let run = lab.comuni(&["apply", "--yes"]);
     if run.status == 0 {
         panic!("the brake let it pass: {}", run.text());

@@ -137,11 +137,7 @@ fn a_validator_that_is_not_installed_is_a_failure_and_nothing_is_swapped() {
 #[test]
 fn units_are_validated_and_loaded_before_their_service_is_started() {
     let mut host = Host::new();
-    let unit = File {
-        validate: Some(Validator::Systemd),
-        notify: Some(Notification::DaemonReload),
-        ..file("/etc/systemd/system/albo.service", "[Service]\n")
-    };
+    let unit = File { validate: Some(Validator::Systemd), ..file("/etc/systemd/system/albo.service", "[Service]\n") };
     let heard = host.apply(wants(vec![owned_by("c_e863", unit), owned_by("c_e863", service("albo.service"))]));
     assert_eq!(fixed(&heard), ["file:/etc/systemd/system/albo.service", "service:albo.service"], "{heard:#?}");
     let changes = host.fake.changes().to_vec();

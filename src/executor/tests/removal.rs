@@ -117,12 +117,28 @@ fn a_path_that_changed_its_kind_is_not_removed_behind_the_new_one() {
 #[test]
 fn a_removal_that_fails_fails_its_owner_and_stays_ours() {
     let mut host = Host::new();
-    host.apply(wants(vec![owned_by("c_e863", directory("/etc/comuni/full"))]));
-    host.fake.with_file("/etc/comuni/full/photo.jpg", "x", 0o644);
+    host.apply(wants(vec![owned_by("c_e863", file("/etc/comuni/changed", "x"))]));
+    host.fake.world.take("/etc/comuni/changed");
+    host.fake.with_file("/etc/comuni/changed/into-a-folder", "x", 0o644);
     let heard = host.apply(wants(vec![owned_by("c_e707", file("/etc/comuni/lozza", "x"))]));
-    assert!(failed(&heard)["c_e863"].contains("not empty"));
+    assert!(failed(&heard)["c_e863"].contains("/etc/comuni/changed must be a file"));
     assert_eq!(fixed(&heard), ["file:/etc/comuni/lozza"]);
-    assert!(host.manifest().record("directory:/etc/comuni/full").is_some());
+    assert!(host.manifest().record("file:/etc/comuni/changed").is_some());
+}
+
+#[test]
+fn a_folder_in_which_something_would_be_left_stays_with_it() {
+    let mut host = Host::new();
+    let folder = || owned_by("c_e863", directory("/etc/comuni/full"));
+    host.apply(wants(vec![folder(), owned_by("c_e863", file("/etc/comuni/full/ours", "x"))]));
+    host.fake.with_file("/etc/comuni/full/photo.jpg", "x", 0o644);
+    let heard = host.apply(wants(Vec::new()));
+    let found = outcome(&heard, "directory:/etc/comuni/full");
+    assert!(matches!(found, Outcome::Differs { action: Action::Keep, .. }), "{found:?}");
+    assert_eq!((fixed(&heard), failed(&heard).len()), (vec!["file:/etc/comuni/full/ours".to_string()], 0));
+    assert!(host.is_there("/etc/comuni/full/photo.jpg"));
+    host.fake.world.take("/etc/comuni/full/photo.jpg");
+    assert_eq!(fixed(&host.apply(wants(Vec::new()))), ["directory:/etc/comuni/full"]);
 }
 
 #[test]
