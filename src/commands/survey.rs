@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
-
-use sha2::{Digest, Sha256};
 
 use super::inventory::read;
 use crate::authority::Signer;
 use crate::catalog::{Area, Catalog, HOST_OWNER};
 use crate::cli::{Global, Selectors, Way};
 use crate::compile::{Compiled, Selection, compile};
+use crate::digest::sha256_of;
 use crate::evidence::{Revision, current};
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{Checked, Event, Fleet, HostHalf, Settings, Sign, Ssh};
@@ -114,7 +112,7 @@ pub(super) fn checked_archives<'a>(
     let mut archives = BTreeMap::new();
     for hash in hashes {
         let Some(path) = compiled.archives.get(hash) else { continue };
-        let found = sha256(path).map_err(|error| {
+        let found = File::open(path).and_then(sha256_of).map_err(|error| {
             Failure::inventory(format!("{}: the archive of a release cannot be read: {error}", path.display()))
                 .hint("put the archive where `source:` of the release says")
         })?;
@@ -128,18 +126,6 @@ pub(super) fn checked_archives<'a>(
         archives.insert(hash.clone(), path.clone());
     }
     Ok(archives)
-}
-
-fn sha256(path: &PathBuf) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(crate::machine::hex(&hasher.finalize())),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
 }
 
 fn selection(inventory: &Inventory, selectors: &Selectors) -> Result<Selection> {
@@ -236,7 +222,7 @@ impl Survey {
                 _ => None,
             })
         };
-        for (host, hold, _) in compared().filter(|(_, hold, _)| !hold.unknown_members.is_empty()) {
+        if let Some((host, hold, _)) = compared().find(|(_, hold, _)| !hold.unknown_members.is_empty()) {
             let codes: Vec<&str> = hold.unknown_members.iter().map(String::as_str).collect();
             return Err(Failure::inventory(format!(
                 "{host} holds resources of {}, but no member file has that code",

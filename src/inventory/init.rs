@@ -1,10 +1,10 @@
 //! `comuni init DIR`: a small inventory that passes `validate`, to start from.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::schema;
+use crate::disk;
 use crate::failure::{Failure, Result};
 
 /// The examples to start from lie in `inventories/new`, where a person can read and validate them.
@@ -60,21 +60,14 @@ fn write(directory: &Path, files: &[(String, String)]) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     for (name, text) in files {
         let path = directory.join(name);
-        let whole = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| write_atomically(&path, text));
+        let whole = path
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| disk::replace(&path, text.as_bytes(), 0o644));
         whole.map_err(|error| unwritten(&path, &error))?;
         written.push(path);
     }
     Ok(written)
-}
-
-/// Beside it first and then renamed, so that an editor or `validate` never sees half a file.
-fn write_atomically(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let mut file = fs::File::create(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> Failure {

@@ -1,9 +1,8 @@
 //! YAML of playbooks as a tree in which every key and value knows its place.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_yaml::Spanned;
+use crate::inventory::diagnostics::Diagnostics;
+use crate::inventory::node;
+use crate::inventory::source::{Sources, Span};
 
 /// Where something stands in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,123 +84,51 @@ impl Node {
     }
 }
 
-/// Reads one document. Words such as `no` and numbers such as `0755` stay text; a key that comes twice is an error.
+/// Reads one document as the inventory's files are read, but a number in an unusual spelling (`0755`) is text.
 ///
 /// # Errors
-/// Why it is no YAML, and where.
+/// Why it is no YAML, and where; or the first key that stands twice.
 pub fn read(text: &str) -> Result<Node, Unreadable> {
-    let options = serde_yaml::options! {
-        strict_booleans: true,
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-        with_snippet: false,
-    };
-    let spanned: Spanned<Raw> = serde_yaml::from_str_with_options(text, options).map_err(|error| Unreadable {
-        place: error.location().map(place_of),
-        why: error.without_snippet().to_string().lines().next().unwrap_or_default().to_string(),
-    })?;
-    Ok(node(spanned))
-}
-
-fn place_of(location: serde_yaml::Location) -> Place {
-    let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    Place {
-        line: whole(location.line()).max(1),
-        column: whole(location.column()).max(1),
-        length: usize::try_from(location.span().len()).unwrap_or(1).max(1),
+    let mut sources = Sources::default();
+    let file = sources.add("", text);
+    let mut findings = Vec::new();
+    let parsed = node::parse(&sources, file, &mut findings);
+    if let Some(first) = Diagnostics::new(findings, sources.clone()).list().into_iter().next() {
+        let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX).max(1);
+        let why = first.help.map_or(first.message.clone(), |help| format!("{}: {help}", first.message));
+        let place = Place { line: whole(first.line), column: whole(first.column), length: whole(first.length) };
+        return Err(Unreadable { place: (first.line > 0).then_some(place), why });
     }
+    let unreadable = || Unreadable { place: None, why: "this is no YAML".to_string() };
+    parsed.map(|parsed| placed(&sources, parsed)).ok_or_else(unreadable)
 }
 
-fn node(spanned: Spanned<Raw>) -> Node {
-    let place = place_of(spanned.referenced);
-    let value = match spanned.value {
-        Raw::Null => Value::Null,
-        Raw::Bool(value) => Value::Bool(value),
-        Raw::Number(value) => Value::Number(value),
-        Raw::Text(value) => Value::Text(value),
-        Raw::List(values) => Value::List(values.into_iter().map(node).collect()),
-        Raw::Map(entries) => Value::Map(
+fn placed(sources: &Sources, parsed: node::Node) -> Node {
+    let place = place_of(sources, parsed.span);
+    let value = match parsed.value {
+        node::Value::Null => Value::Null,
+        node::Value::Bool(value) => Value::Bool(value),
+        node::Value::Num(number) => number.value.map_or(Value::Text(number.spelling), Value::Number),
+        node::Value::Str(value) => Value::Text(value),
+        node::Value::Seq(values) => Value::List(values.into_iter().map(|value| placed(sources, value)).collect()),
+        node::Value::Map(entries) => Value::Map(
             entries
                 .into_iter()
-                .map(|(key, value)| (Text { place: place_of(key.referenced), value: key.value }, node(value)))
+                .map(|entry| {
+                    let place = place_of(sources, entry.key_span);
+                    (Text { value: entry.key, place }, placed(sources, entry.node))
+                })
                 .collect(),
         ),
     };
     Node { value, place }
 }
 
-enum Raw {
-    Null,
-    Bool(bool),
-    Number(serde_json::Number),
-    Text(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Raw, D::Error> {
-        input.deserialize_any(RawVisitor)
-    }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a YAML value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_none<E: Error>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, input: D) -> Result<Raw, D::Error> {
-        Raw::deserialize(input)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Bool(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Number(value.into()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Number(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Raw, E> {
-        let number = serde_json::Number::from_f64(value);
-        number.map(Raw::Number).ok_or_else(|| E::custom("a number without end has no place in a playbook"))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(value.to_string()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut input: A) -> Result<Raw, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = input.next_element()? {
-            values.push(value);
-        }
-        Ok(Raw::List(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut input: A) -> Result<Raw, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = input.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Raw::Map(entries))
-    }
+fn place_of(sources: &Sources, span: Span) -> Place {
+    let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let start = whole(span.offset);
+    let shown = sources.text(span.file).get(start..start.saturating_add(whole(span.length))).unwrap_or_default();
+    Place { line: whole(span.line), column: whole(span.column), length: shown.chars().count().max(1) }
 }
 
 #[cfg(test)]
@@ -231,6 +158,6 @@ mod tests {
     fn a_key_that_comes_twice_is_refused_with_its_place() {
         let error = read("a: 1\nb: 2\na: 3\n").expect_err("twice");
         assert_eq!(error.place.map(|place| place.line), Some(3));
-        assert!(error.why.contains("duplicate"), "{}", error.why);
+        assert!(error.why.contains("stands twice"), "{}", error.why);
     }
 }

@@ -6,12 +6,12 @@ use serde_json::Value as Json;
 use tera::Context;
 
 use crate::failure::{Failure, Result};
+use crate::inventory::diagnostics::nearest;
 use crate::playbook::check::problem_of;
 use crate::playbook::problem::{Problem, Problems};
 use crate::playbook::read::{Node, Place, Value};
 use crate::playbook::{Playbook, Step};
 use crate::resources::Resource;
-use crate::templates::excerpt::nearest;
 use crate::templates::{Fault, Templates};
 
 /// What templates and conditions may name, for one element on one host.

@@ -15,6 +15,7 @@ use rust_embed::RustEmbed;
 use tera::{Context, ErrorKind, Tera};
 
 use crate::failure::{Failure, Result};
+use crate::inventory::diagnostics::nearest;
 
 /// The built-in templates, by their path below `templates/`.
 #[derive(RustEmbed)]
@@ -214,7 +215,7 @@ pub fn message_of(unknown: &lint::Unknown) -> String {
     if unknown.known.is_empty() {
         return format!("`{name}` is not defined{place}: nothing has a name there");
     }
-    let near = excerpt::nearest(name, unknown.known.iter().map(String::as_str));
+    let near = nearest(name, unknown.known.iter().map(String::as_str));
     let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
     format!("`{name}` is not defined{place}{near}; there are: {}", unknown.known.join(", "))
 }

@@ -87,6 +87,7 @@ fn converges_as_undisturbed(lab: &Lab, host: &str, wanted: &str, what: &str) {
 }
 
 /// All steps, or some of them by a seed that is printed.
+#[allow(clippy::print_stderr, reason = "shown when the test fails: how to see it again")]
 fn steps() -> Box<dyn Iterator<Item = usize>> {
     if std::env::var_os("COMUNI_CHECK_ALL").is_some() {
         return Box::new(1..);

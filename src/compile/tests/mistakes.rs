@@ -85,8 +85,8 @@ fn a_play_says_what_it_is_with_words_that_exist() {
         ("- name: A\n  on: all\n  steps:\n    - { group: { name: a }, user: {} }\n", "a step has one kind"),
         ("- name: A\n  on: all\n  steps:\n    - file: { path: /a }\n", "either `content` or `template`"),
         ("name: A\n", "a playbook is a list of plays, not a map"),
-        ("- name: A\n  name: B\n", "duplicate"),
-        ("- name: A\n\ton: all\n", "found a tab"),
+        ("- name: A\n  name: B\n", "the key `name` stands twice"),
+        ("- name: A\n\ton: all\n", "a tab in the indentation: YAML is indented by spaces only"),
     ] {
         let message = refused(&[("playbooks/host.yml", playbook)]);
         assert!(message.contains(expected), "{playbook}\n{message}");
