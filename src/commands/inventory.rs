@@ -6,7 +6,7 @@ use super::survey::checked_archives;
 use crate::cli::{Global, Show};
 use crate::compile::{Selection, compile};
 use crate::failure::{Failure, Result};
-use crate::inventory::diagnostics::Diagnostics;
+use crate::inventory::diagnostics::{Diagnostics, counted};
 use crate::inventory::show::View;
 use crate::inventory::{Loaded, load, select};
 use crate::inventory::{init as start, show as shown};
@@ -70,17 +70,26 @@ pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
     if inventory.authority.is_none() {
         // Playbooks and templates can be checked all the same, with an authority that lives for this check only.
         inventory.authority = Some(crate::authority::make(&inventory.consortium)?.0);
-        out.remark("there is no certificate authority yet: `comuni secrets set --missing` makes it");
+        let folder = folder(global);
+        out.remark(&format!(
+            "there is no certificate authority yet: `comuni -i {} secrets set --missing` makes it\n",
+            folder.display()
+        ));
     }
     let compiled = compile(&inventory, &Selection::default())?;
-    checked_archives(&compiled, compiled.archives.keys().filter(|hash| compiled.archives[*hash].exists()))?;
+    let (here, away): (Vec<_>, Vec<_>) = compiled.archives.keys().partition(|hash| compiled.archives[*hash].exists());
+    checked_archives(&compiled, here)?;
+    for path in away.iter().map(|hash| &compiled.archives[*hash]) {
+        out.remark(&format!("the archive of a release is not here yet, and apply needs it: {}\n", path.display()));
+    }
     let resources: usize = compiled.catalogs.values().map(|catalog| catalog.entries.len()).sum();
     out.text(&format!(
-        "{}: {} members, {} hosts, {} applications, {resources} resources: valid\n",
+        "{}: {}, {}, {}, {}: valid\n",
         folder(global).display(),
-        inventory.members.len(),
-        inventory.hosts.len(),
-        inventory.applications.len(),
+        counted(inventory.members.len(), "member"),
+        counted(inventory.hosts.len(), "host"),
+        counted(inventory.applications.len(), "application"),
+        counted(resources, "resource"),
     ));
     Ok(())
 }

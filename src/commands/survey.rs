@@ -67,7 +67,7 @@ pub(super) fn survey(global: &Global, selectors: &Selectors, way: &Way, mode: Mo
     let survey = Survey { inventory, selection, compiled, revision, operator, fleet, progress, checked };
     survey.must_be_ours(selectors.older_inventory)?;
     for (owner, why) in store.unreadable() {
-        out.remark(&format!("secrets of {owner}: {why}"));
+        out.remark(&format!("the secrets of {owner} cannot be read: {why}"));
     }
     Ok(survey)
 }
@@ -229,7 +229,8 @@ impl Survey {
                 codes.join(", ")
             ))
             .hint(
-                "a body that leaves keeps its file: set `membership: { status: leaving }`, apply, then offboard it",
+                "a body that leaves keeps its file: put it back with `membership: { status: leaving }`, then apply: \
+                 its tenants stop, its data stay",
             ));
         }
         for (host, hold, _) in compared().filter(|_| !older) {

@@ -27,7 +27,7 @@ pub fn consortium(inventory: &Inventory) -> Result<ConsortiumValues> {
             "{} has no certificate authority yet (authority.pem)",
             inventory.directory.display()
         ))
-        .hint("make it once with: comuni secrets set --missing")
+        .hint(format!("make it once: comuni -i {} secrets set --missing", inventory.directory.display()))
     })?;
     Ok(ConsortiumValues {
         name: consortium.name.clone(),

@@ -1,6 +1,6 @@
 //! YAML of playbooks as a tree in which every key and value knows its place.
 
-use crate::inventory::diagnostics::Diagnostics;
+use crate::inventory::diagnostics::{Diagnostic, Diagnostics};
 use crate::inventory::node;
 use crate::inventory::source::{Sources, Span};
 
@@ -84,51 +84,56 @@ impl Node {
     }
 }
 
-/// Reads one document as the inventory's files are read, but a number in an unusual spelling (`0755`) is text.
+/// Reads one document, by the one reader and the rules that the files of an inventory have: words such as `no` and
+/// numbers such as `0755` stay text; a key that comes twice, a tab, a bomb of aliases are errors.
 ///
 /// # Errors
-/// Why it is no YAML, and where; or the first key that stands twice.
-pub fn read(text: &str) -> Result<Node, Unreadable> {
+/// Why it is no YAML, and where; all that was found.
+pub fn read(text: &str) -> Result<Node, Vec<Unreadable>> {
     let mut sources = Sources::default();
     let file = sources.add("", text);
     let mut findings = Vec::new();
-    let parsed = node::parse(&sources, file, &mut findings);
-    if let Some(first) = Diagnostics::new(findings, sources.clone()).list().into_iter().next() {
-        let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX).max(1);
-        let why = first.help.map_or(first.message.clone(), |help| format!("{}: {help}", first.message));
-        let place = Place { line: whole(first.line), column: whole(first.column), length: whole(first.length) };
-        return Err(Unreadable { place: (first.line > 0).then_some(place), why });
+    match (node::parse(&sources, file, &mut findings), findings.is_empty()) {
+        (Some(tree), true) => Ok(convert(&sources, tree)),
+        _ => Err(Diagnostics::new(findings, sources).list().into_iter().map(unreadable).collect()),
     }
-    let unreadable = || Unreadable { place: None, why: "this is no YAML".to_string() };
-    parsed.map(|parsed| placed(&sources, parsed)).ok_or_else(unreadable)
 }
 
-fn placed(sources: &Sources, parsed: node::Node) -> Node {
-    let place = place_of(sources, parsed.span);
-    let value = match parsed.value {
+fn unreadable(found: Diagnostic) -> Unreadable {
+    let place = Place { line: found.line as usize, column: found.column as usize, length: found.length as usize };
+    let first = found.also.first().map(|first| format!(", {} in line {}", first.label, first.line));
+    let help = found.help.map(|help| format!(": {help}"));
+    Unreadable {
+        place: (place.line > 0).then_some(place),
+        why: [Some(found.message), first, help].into_iter().flatten().collect(),
+    }
+}
+
+fn place(sources: &Sources, span: Span) -> Place {
+    let (line, range) = sources.line(span);
+    Place {
+        line: (span.line as usize).max(1),
+        column: (span.column as usize).max(1),
+        length: line[range].chars().count().max(1),
+    }
+}
+
+fn convert(sources: &Sources, tree: node::Node) -> Node {
+    let place_of = |span| place(sources, span);
+    let value = match tree.value {
         node::Value::Null => Value::Null,
         node::Value::Bool(value) => Value::Bool(value),
         node::Value::Num(number) => number.value.map_or(Value::Text(number.spelling), Value::Number),
-        node::Value::Str(value) => Value::Text(value),
-        node::Value::Seq(values) => Value::List(values.into_iter().map(|value| placed(sources, value)).collect()),
+        node::Value::Str(text) => Value::Text(text),
+        node::Value::Seq(nodes) => Value::List(nodes.into_iter().map(|node| convert(sources, node)).collect()),
         node::Value::Map(entries) => Value::Map(
             entries
                 .into_iter()
-                .map(|entry| {
-                    let place = place_of(sources, entry.key_span);
-                    (Text { value: entry.key, place }, placed(sources, entry.node))
-                })
+                .map(|entry| (Text { value: entry.key, place: place_of(entry.key_span) }, convert(sources, entry.node)))
                 .collect(),
         ),
     };
-    Node { value, place }
-}
-
-fn place_of(sources: &Sources, span: Span) -> Place {
-    let whole = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let start = whole(span.offset);
-    let shown = sources.text(span.file).get(start..start.saturating_add(whole(span.length))).unwrap_or_default();
-    Place { line: whole(span.line), column: whole(span.column), length: shown.chars().count().max(1) }
+    Node { value, place: place_of(tree.span) }
 }
 
 #[cfg(test)]
@@ -155,9 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_comes_twice_is_refused_with_its_place() {
-        let error = read("a: 1\nb: 2\na: 3\n").expect_err("twice");
-        assert_eq!(error.place.map(|place| place.line), Some(3));
-        assert!(error.why.contains("stands twice"), "{}", error.why);
+    fn what_an_inventory_may_not_say_a_playbook_may_not_say_either() {
+        for (text, line, why) in [
+            ("a: 1\nb: 2\na: 3\n", 3, "the key `a` stands twice, first here in line 1: keep one of the two"),
+            ("- name: x\n\ton: all\n", 2, "a tab in the indentation: YAML is indented by spaces only"),
+            ("- <<: {}\n", 1, "`<<` is not read here"),
+        ] {
+            let found = read(text).expect_err(text);
+            assert_eq!(found[0].place.map(|place| place.line), Some(line), "{found:?}");
+            assert!(found[0].why.starts_with(why), "{}", found[0].why);
+        }
     }
 }

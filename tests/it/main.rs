@@ -8,6 +8,11 @@
     reason = "a test fails by panicking, and makes the files and processes of the world around"
 )]
 
+mod bad_input;
 mod borders;
-mod validate;
 mod cli;
+mod compile;
+mod golden;
+mod publiccode;
+mod reference;
+mod validate;

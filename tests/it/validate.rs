@@ -42,7 +42,7 @@ fn the_lab_says_only_what_differs() {
     let lab = load("inventories/lab").inventory;
     let varese = load("inventories/varese").inventory;
     assert_eq!(lab.layers, [PathBuf::from("inventories/varese"), PathBuf::from("inventories/lab")]);
-    assert_eq!(lab.hosts["app1"].address, "10.77.0.11");
+    assert_eq!(lab.hosts["db1"].address, "10.77.0.12");
     assert_eq!(lab.hosts["db1"].roles, varese.hosts["db1"].roles);
     assert_eq!(lab.members.keys().collect::<Vec<_>>(), varese.members.keys().collect::<Vec<_>>());
     assert_ne!(lab.digest, varese.digest);
