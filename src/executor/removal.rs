@@ -42,17 +42,22 @@ pub fn staying(machine: &dyn Machine, manifest: &Manifest, request: &Request) ->
     Ok(staying)
 }
 
-/// Removes what belongs to a stage: services first, then the rest in reverse order of how it came.
+/// Removes what belongs to a stage: services first, then the rest in reverse order of how it came. Says whether it
+/// came to its end: control may want to end before.
 ///
 /// # Errors
 /// When the other side is gone or our own folder cannot be written. A failed removal is told.
-pub fn remove(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<()> {
+pub fn remove(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<bool> {
     let staying = staying(session.machine, &session.manifest, session.request)?;
     let unwanted = session.manifest.removals(session.request).into_iter().filter(|record| record.stage == stage);
     let (services, others): (Vec<_>, Vec<_>) =
         unwanted.cloned().partition(|record| matches!(record.resource, Resource::Service(_)));
     for record in services.iter().chain(&others) {
         session.wire.check()?;
+        if session.wire.is_ending() {
+            session.save()?;
+            return Ok(false);
+        }
         if staying.contains(&record.id) {
             continue; // Said with the findings, and marked as kept then.
         }
@@ -62,7 +67,8 @@ pub fn remove(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -
             remove_one(session, record)?;
         }
     }
-    session.save()
+    session.save()?;
+    Ok(true)
 }
 
 fn remove_one(session: &mut Session, record: &Record) -> Result<()> {

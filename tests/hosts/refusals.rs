@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{lab, on};
+use crate::harness::{carrier, lab, on};
 
 #[test]
 fn a_changed_host_key_is_refused_before_anything_is_sent() {
@@ -94,5 +94,17 @@ fn without_a_terminal_and_without_yes_nothing_is_done() {
     on("mon1", "timedatectl set-timezone UTC 2>/dev/null || ln -sfn /usr/share/zoneinfo/UTC /etc/localtime");
     lab.comuni(&["apply"]).ends_with(64).says("--yes");
     lab.comuni(&["apply", "--yes"]).ends_with(0);
+    lab.is_converged();
+}
+
+#[test]
+fn a_member_on_a_machine_without_baseline_is_refused_and_the_remedy_named() {
+    let lab = lab();
+    let host = carrier("c_e707-albo");
+    on(host, "mv /var/lib/comuni/manifest.json /root/; chmod 0700 /srv/comuni/c_e707/albo/data");
+    let run = lab.comuni(&["apply", "--member", "lozza", "--yes"]);
+    on(host, "mv /root/manifest.json /var/lib/comuni/");
+    run.ends_with(1).says("has no baseline yet").says(&format!("--area host --host {host}"));
+    lab.comuni(&["apply", "--yes"]).ends_with(0).says("1 fixed");
     lab.is_converged();
 }
