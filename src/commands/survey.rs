@@ -43,6 +43,7 @@ pub(super) fn survey(global: &Global, selectors: &Selectors, way: &Way, mode: Mo
     let inventory = read(global, out)?.inventory;
     let selection = selection(&inventory, selectors)?;
     let compiled = compile(&inventory, &selection)?;
+    must_have_playbooks(&inventory, &selection)?;
     let revision = current(&inventory)?;
     let identities = Identities::search(&way.identity.identity, |name| std::env::var_os(name));
     let store = Store::open(&inventory, &identities)?;
@@ -139,6 +140,19 @@ fn selection(inventory: &Inventory, selectors: &Selectors) -> Result<Selection> 
         selection.hosts = select::hosts(inventory, &selectors.hosts)?;
     }
     Ok(selection)
+}
+
+/// An area that no playbook speaks of is a selector that matches nothing.
+fn must_have_playbooks(inventory: &Inventory, selection: &Selection) -> Result<()> {
+    for area in &selection.areas {
+        let all = compile(inventory, &Selection { areas: [*area].into(), ..Selection::default() })?;
+        if all.catalogs.values().all(|catalog| catalog.entries.is_empty()) {
+            let word = format!("{area:?}").to_lowercase();
+            return Err(Failure::usage(format!("no playbook speaks of the area `{word}`"))
+                .hint(format!("write playbooks/{word}.yml in the inventory, or choose another area")));
+        }
+    }
+    Ok(())
 }
 
 fn target(name: &str, host: &Host) -> Target {
