@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::brake;
 use super::records::Recorder;
-use super::survey::{Survey, checked_archives, survey};
+use super::survey::{Survey, survey};
+use super::{archives, brake};
 use crate::cli::{Allowance, Global, Selectors, Way};
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{Checked, HostOutcome, HostState, Work};
@@ -32,7 +32,7 @@ pub(super) fn run(
         out.object(&object);
     }
     brake::check(&plan.hosts, &survey.inventory.consortium.limits, allow).inspect_err(|_| out.text(&plan.text(out)))?;
-    let archives = checked_archives(&survey.compiled, missing_archives(&survey))?;
+    let local = archives::checked(&survey.compiled, missing_archives(&survey))?;
     if counts.pending() && !yes {
         survey.progress.finish();
         out.text(&plan.text(out));
@@ -49,7 +49,7 @@ pub(super) fn run(
     let work = Work {
         hosts: survey.checked.keys().cloned().collect(),
         revision: survey.revision.text.clone(),
-        archives,
+        archives: local,
         placements: placements(&survey),
         without: BTreeMap::new(),
     };

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::survey::checked_archives;
 use crate::cli::{Global, Show};
 use crate::compile::{Selection, compile};
 use crate::failure::{Failure, Result};
@@ -78,7 +77,7 @@ pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
     }
     let compiled = compile(&inventory, &Selection::default())?;
     let (here, away): (Vec<_>, Vec<_>) = compiled.archives.keys().partition(|hash| compiled.archives[*hash].exists());
-    checked_archives(&compiled, here)?;
+    super::archives::checked(&compiled, here)?;
     for path in away.iter().map(|hash| &compiled.archives[*hash]) {
         out.remark(&format!("the archive of a release is not here yet, and apply needs it: {}\n", path.display()));
     }

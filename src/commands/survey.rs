@@ -1,8 +1,6 @@
 //! What `plan` and `apply` share: everything from the inventory to the answers of the hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::inventory::read;
@@ -10,7 +8,6 @@ use crate::authority::Signer;
 use crate::catalog::{Area, Catalog, HOST_OWNER};
 use crate::cli::{Global, Selectors, Way};
 use crate::compile::{Compiled, Selection, compile};
-use crate::digest::sha256_of;
 use crate::evidence::{Revision, current};
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{Checked, Event, Fleet, HostHalf, Settings, Sign, Ssh};
@@ -100,33 +97,6 @@ fn account() -> String {
         (fields.get(2) == Some(&uid.as_str())).then(|| fields[0].to_string())
     });
     name.unwrap_or_else(|| format!("uid {uid}"))
-}
-
-/// Compares archives on this machine with the hashes that the inventory states.
-///
-/// # Errors
-/// Exit 65, naming the file that is missing or differs.
-pub(super) fn checked_archives<'a>(
-    compiled: &Compiled,
-    hashes: impl IntoIterator<Item = &'a String>,
-) -> Result<BTreeMap<String, PathBuf>> {
-    let mut archives = BTreeMap::new();
-    for hash in hashes {
-        let Some(path) = compiled.archives.get(hash) else { continue };
-        let found = File::open(path).and_then(sha256_of).map_err(|error| {
-            Failure::inventory(format!("{}: the archive of a release cannot be read: {error}", path.display()))
-                .hint("put the archive where `source:` of the release says")
-        })?;
-        if found != *hash {
-            return Err(Failure::inventory(format!(
-                "{}: the archive has the sha256 {found}, but the inventory says {hash}",
-                path.display()
-            ))
-            .hint("get the archive again; change the inventory only when you know where the new one comes from"));
-        }
-        archives.insert(hash.clone(), path.clone());
-    }
-    Ok(archives)
 }
 
 fn selection(inventory: &Inventory, selectors: &Selectors) -> Result<Selection> {
