@@ -144,7 +144,7 @@ impl Lab {
         let began = Instant::now();
         loop {
             let run = self.comuni(&["apply", "--yes"]);
-            if run.status != 6 || began.elapsed() > Duration::from_secs(40) {
+            if !run.text().contains("holds the lock") || began.elapsed() > Duration::from_secs(40) {
                 return run;
             }
             std::thread::sleep(Duration::from_millis(500));
