@@ -9,8 +9,8 @@ mod tests;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose,
-    NameConstraints, PKCS_ECDSA_P256_SHA256, SerialNumber,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, GeneralSubtree, IsCa, KeyPair,
+    KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, SerialNumber,
 };
 use zeroize::Zeroizing;
 
@@ -87,7 +87,11 @@ pub fn certify(consortium: &Consortium, key: &str) -> Result<String> {
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.name_constraints = Some(NameConstraints {
         permitted_subtrees: permitted.iter().cloned().map(GeneralSubtree::DnsName).collect(),
-        excluded_subtrees: Vec::new(),
+        // A permitted domain says nothing of addresses (RFC 5280, 4.2.1.10): without this a stolen key could sign for any.
+        excluded_subtrees: vec![
+            GeneralSubtree::IpAddress(CidrSubnet::V4([0; 4], [0; 4])),
+            GeneralSubtree::IpAddress(CidrSubnet::V6([0; 16], [0; 16])),
+        ],
     });
     let certificate = params.self_signed(&read_key(key)?);
     Ok(certificate.map_err(|error| Failure::operation(format!("the authority could not be made: {error}")))?.pem())

@@ -289,6 +289,13 @@ mod openssl {
         let refused = run(folder.path(), &["verify", "-CAfile", "authority.pem", "outside.pem"]);
         assert!(!refused.status.success());
         assert!(text(&refused).contains("permitted subtree violation"), "{}", text(&refused));
+        for address in ["192.0.2.1", "2001:db8::1"] {
+            let stolen = CertificateParams::new(vec![address.to_string()]).unwrap().signed_by(&host, &issuer).unwrap();
+            fs::write(at("address.pem"), stolen.pem()).unwrap();
+            let refused = run(folder.path(), &["verify", "-CAfile", "authority.pem", "address.pem"]);
+            assert!(!refused.status.success(), "{address}");
+            assert!(text(&refused).contains("excluded subtree violation"), "{}", text(&refused));
+        }
     }
 
     #[test]

@@ -185,6 +185,7 @@ fn application_values(plan: &TenantPlan, application: &Application) -> Applicati
         start: application.runtime.start.clone(),
         environment: application.runtime.environment.clone(),
         health: application.health.path.clone(),
+        public_methods: application.public_methods.clone().unwrap_or_default(),
         listens_on_socket: application.runtime.listen == Listen::Socket,
         notifies: application.runtime.notifies,
         has_database: application.database.is_some(),

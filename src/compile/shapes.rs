@@ -8,7 +8,7 @@ use crate::compile::values::{
     ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, HostValues, LoginValues, MemberValues,
     SizeValues, TenantValues, ZoneValues,
 };
-use crate::inventory::types::{DomainMode, Engine, MemberKind, Role, Status};
+use crate::inventory::types::{DomainMode, Engine, MemberKind, Method, Role, Status};
 use crate::playbook::Each;
 use crate::templates::lint::Shape;
 
@@ -131,6 +131,7 @@ fn tenant() -> TenantValues {
             start: vec![text("/usr/bin/python3"), text("serve")],
             environment: BTreeMap::from([(text("LANG"), text("C.UTF-8"))]),
             health: text("/salute"),
+            public_methods: vec![Method::Get, Method::Head],
             listens_on_socket: true,
             notifies: true,
             has_database: true,

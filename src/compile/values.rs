@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::inventory::types::{DomainMode, Engine, MemberKind, Role, Status};
+use crate::inventory::types::{DomainMode, Engine, MemberKind, Method, Role, Status};
 
 /// `consortium`: the aggregation.
 #[derive(Debug, Clone, Serialize)]
@@ -197,6 +197,8 @@ pub struct ApplicationValues {
     pub environment: BTreeMap<String, String>,
     /// Path of the health page.
     pub health: String,
+    /// The only HTTP methods that nginx lets in from outside; empty when it lets in all.
+    pub public_methods: Vec<Method>,
     /// It listens on `tenant.socket`; otherwise on `tenant.port`.
     pub listens_on_socket: bool,
     /// It tells systemd when it is ready.

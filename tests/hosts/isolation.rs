@@ -53,6 +53,70 @@ fn a_tenants_login_connects_to_its_own_database_and_to_no_other() {
     }
 }
 
+/// Sends a request with a method to a tenant over HTTPS; status and headers of the answer.
+fn asks(method: &str, path: &str) -> (String, String) {
+    let lab = lab();
+    let name = "albo.comune.lozza.va.it";
+    let address = lab_does(&["address", carrier("c_e707-albo")]);
+    let output = Command::new("curl")
+        .args(["--silent", "--max-time", "10", "--output", "/dev/null", "--dump-header", "-", "--request", method])
+        .args(["--data", "{}", "--write-out", "\n%{http_code}", "--cacert"])
+        .arg(lab.inventory().join("authority.pem"))
+        .args(["--resolve", &format!("{name}:443:{address}"), &format!("https://{name}{path}")])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).to_lowercase();
+    let (headers, status) = text.rsplit_once('\n').unwrap();
+    (status.to_string(), headers.to_string())
+}
+
+#[test]
+fn methods_that_the_catalogue_does_not_name_are_refused_from_outside() {
+    let lab = lab();
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "post", "GETX"] {
+        let (status, headers) = asks(method, "/notices");
+        assert!(["405", "400"].contains(&status.as_str()), "{method}: {status}");
+        assert!(!headers.contains("location:"), "{method}: {headers}");
+    }
+    let (status, headers) = asks("POST", "/notices");
+    assert_eq!(status, "405");
+    assert!(headers.contains("allow: get, head"), "{headers}");
+    let (status, body) = https(lab, carrier("c_e707-albo"), "albo.comune.lozza.va.it", "/");
+    assert_eq!(status, "200", "{body}");
+    // The product itself would have taken it: the refusal is nginx's.
+    let line = "python3 -c 'import socket; s = socket.socket(1); s.connect(\"/run/comuni-c_e707-albo/http.sock\"); \
+                s.send(b\"POST /notices HTTP/1.0\\r\\nContent-Length: 2\\r\\n\\r\\n{}\"); print(s.recv(12).decode())'";
+    let answer = on(carrier("c_e707-albo"), line);
+    assert!(answer.starts_with("HTTP/1.") && !answer.ends_with("405"), "{answer}");
+}
+
+#[test]
+fn a_link_in_the_place_of_a_socket_leads_to_no_other_tenant() {
+    let lab = lab();
+    let (host, mine, other) = neighbours();
+    let as_mine = |line: &str| {
+        on(host, &format!("cd /run/comuni-{mine} && runuser -u {} -- sh -c '{line}'", account(&mine)));
+    };
+    as_mine(&format!("mv http.sock kept && ln -s /run/comuni-{other}/http.sock http.sock"));
+    let (status, body) = https(lab, host, "albo.comune.lozza.va.it", "/");
+    as_mine("mv kept http.sock");
+    assert_eq!(status, "503", "{body}");
+    let (status, body) = https(lab, host, "albo.comune.lozza.va.it", "/");
+    assert_eq!(status, "200", "{body}");
+}
+
+#[test]
+fn after_a_rotation_the_web_logs_are_written_anew() {
+    let lab = lab();
+    let host = carrier("c_e707-albo");
+    on(host, "logrotate --force /etc/logrotate.d/comuni-c_e707-albo && sleep 1");
+    let (status, body) = https(lab, host, "albo.comune.lozza.va.it", "/?after-rotation");
+    assert_eq!(status, "200", "{body}");
+    on(host, "grep -q after-rotation /var/log/comuni/c_e707-albo/access.log");
+    let (status, _) = tries_on(host, "runuser -u c_e707_albo -- cat /var/log/comuni/c_e707-albo/access.log");
+    assert_ne!(status, 0, "visitors' addresses are for nobody but administrators");
+}
+
 #[test]
 fn an_unknown_name_gets_the_default_servers_answer_and_never_a_comune() {
     let lab = lab();

@@ -28,6 +28,7 @@ fn variants(each: Each) -> Vec<Value> {
             bare["tenant"]["application"][flag] = false.into();
         }
         bare["tenant"]["application"]["prepare"] = serde_json::json!([]);
+        bare["tenant"]["application"]["public_methods"] = serde_json::json!([]);
         let mut port = whole.clone();
         port["tenant"]["application"]["listens_on_socket"] = false.into();
         return vec![whole, bare, port];

@@ -46,6 +46,23 @@ fn basics(doc: &Doc<Application>, application: &Application, findings: &mut Vec<
                 .help("it begins with `/` and holds no space: `/health`"),
         );
     }
+    let prepare = &application.runtime.prepare;
+    // systemd takes signs before a path for orders, also inside quotes: `+` would run it as root, outside the sandbox.
+    if prepare.first().is_some_and(|program| !program.starts_with('/')) {
+        findings.push(
+            Finding::error(
+                doc.tree.key_place(&["runtime", "prepare"]),
+                "`prepare` does not begin with the path of a program",
+            )
+            .help("a list, the full path first: [/usr/bin/python3, …]; leave it out when there is nothing to prepare"),
+        );
+    }
+    if application.public_methods.as_ref().is_some_and(Vec::is_empty) {
+        findings.push(
+            Finding::error(doc.tree.key_place(&["public_methods"]), "`public_methods` names no method")
+                .help("such as [GET, HEAD]; leave it out to let every method in"),
+        );
+    }
     for secret in &application.secrets {
         let help = "small letters, digits and `_`: `smtp_password`";
         report("name of a secret", secret, doc.tree.key_place(&["secrets"]), syntax::word(secret), help, findings);

@@ -17,6 +17,9 @@ pub struct Application {
     pub database: Option<Database>,
     /// How its health is asked.
     pub health: Health,
+    /// The only HTTP methods that nginx lets in from outside, such as `[GET, HEAD]`; all when left out. The socket itself
+    /// takes every method still.
+    pub public_methods: Option<Vec<Method>>,
     /// The oldest release that a tenant may run.
     pub minimum_release: Option<String>,
     /// Secrets of each tenant beside the database password, by name.
@@ -27,6 +30,26 @@ pub struct Application {
     pub defaults: TenantDefaults,
     /// What can be run.
     pub releases: BTreeMap<String, Release>,
+}
+
+/// A method of HTTP (RFC 9110, RFC 5789).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Reads the headers only.
+    Head,
+    /// Hands something in.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes a part.
+    Patch,
+    /// Removes.
+    Delete,
+    /// Asks what is allowed.
+    Options,
 }
 
 /// How a product runs. Arguments and values are templates over `tenant` (see `docs/templates.md`).

@@ -5,7 +5,7 @@ mod consortium;
 mod host;
 mod member;
 
-pub use application::{Application, Database, Engine, Health, Listen, Release, Runtime, TenantDefaults};
+pub use application::{Application, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults};
 pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaults, SizeClass};
 pub use host::{Capacity, Host, Hosts, Login, Role};
 pub use member::{Contacts, Domain, DomainMode, Member, MemberKind, Membership, Placement, Population, Status, Tenant};
