@@ -62,8 +62,7 @@ pub fn remove(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -
 /// As [`remove`].
 pub fn remove_releases(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<bool> {
     let unwanted = session.manifest.removals(session.request).into_iter().filter(|record| record.stage == stage);
-    let releases: Vec<_> =
-        unwanted.filter(|record| matches!(record.resource, Resource::Release(_))).cloned().collect();
+    let releases: Vec<_> = unwanted.filter(|record| matches!(record.resource, Resource::Release(_))).cloned().collect();
     remove_all(session, releases.iter(), without)
 }
 
