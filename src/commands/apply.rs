@@ -33,7 +33,7 @@ pub(super) fn run(
     }
     brake::check(&plan.hosts, &survey.inventory.consortium.limits, allow).inspect_err(|_| out.text(&plan.text(out)))?;
     let local = archives::checked(&survey.compiled, missing_archives(&survey))?;
-    if counts.pending() && !yes {
+    if counts.may_change() && !yes {
         survey.progress.finish();
         out.text(&plan.text(out));
         let (asking, question) = (out.clone(), "Apply these changes?");

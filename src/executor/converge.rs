@@ -77,7 +77,7 @@ fn converge(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> 
             }
         }
     }
-    Ok(true)
+    removal::remove_releases(session, stage, without)
 }
 
 fn owners_with_more_to_do(session: &Session) -> BTreeSet<String> {

@@ -43,16 +43,36 @@ pub fn staying(machine: &dyn Machine, manifest: &Manifest, request: &Request) ->
 }
 
 /// Removes what belongs to a stage: services first, then the rest in reverse order of how it came. Says whether it
-/// came to its end: control may want to end before.
+/// came to its end: control may want to end before. Releases are left for [`remove_releases`].
 ///
 /// # Errors
 /// When the other side is gone or our own folder cannot be written. A failed removal is told.
 pub fn remove(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<bool> {
-    let staying = staying(session.machine, &session.manifest, session.request)?;
     let unwanted = session.manifest.removals(session.request).into_iter().filter(|record| record.stage == stage);
+    let unwanted = unwanted.filter(|record| !matches!(record.resource, Resource::Release(_)));
     let (services, others): (Vec<_>, Vec<_>) =
         unwanted.cloned().partition(|record| matches!(record.resource, Resource::Service(_)));
-    for record in services.iter().chain(&others) {
+    remove_all(session, services.iter().chain(&others), without)
+}
+
+/// Removes the releases of a stage, when all else in it is done and told: until then somebody may run from them, and
+/// an owner that failed on the way to the next release still does.
+///
+/// # Errors
+/// As [`remove`].
+pub fn remove_releases(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<bool> {
+    let unwanted = session.manifest.removals(session.request).into_iter().filter(|record| record.stage == stage);
+    let releases: Vec<_> = unwanted.filter(|record| matches!(record.resource, Resource::Release(_))).cloned().collect();
+    remove_all(session, releases.iter(), without)
+}
+
+fn remove_all<'r>(
+    session: &mut Session,
+    records: impl Iterator<Item = &'r Record>,
+    without: &BTreeSet<String>,
+) -> Result<bool> {
+    let staying = staying(session.machine, &session.manifest, session.request)?;
+    for record in records {
         session.wire.check()?;
         if session.wire.is_ending() {
             session.save()?;

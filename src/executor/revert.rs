@@ -1,5 +1,7 @@
 //! A change that can lock us out is put back by the host itself unless a new connection confirms it.
 //!
+//! The timer does not outlive a reboot, so a unit that is there only while a change is pending puts it back at boot.
+//!
 //! A pending change is a folder `revert/TOKEN`. Whoever renames it first decides: `comuni-host confirm TOKEN` to
 //! `TOKEN.confirmed`, the timer's `comuni-host revert TOKEN` to `TOKEN.reverting`, and when all is put back to
 //! `TOKEN.reverted`. A pending folder that an apply finds at its start was never confirmed (its run was killed, or the
@@ -16,12 +18,15 @@ use super::owed;
 use super::session::Session;
 use super::store::{self, Settings};
 use crate::failure::{Failure, Result};
-use crate::machine::{Command, Machine, hex};
+use crate::machine::{Command, Machine, Ownership, hex};
 use crate::protocol::FromHost;
 use crate::resources::Notification;
 
 /// How much longer than the timer is waited before we put back ourselves.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Where units of the host itself lie.
+const UNITS: &str = "/etc/systemd/system";
 
 /// All that is needed to put a change back.
 #[derive(Serialize, Deserialize)]
@@ -55,7 +60,9 @@ pub fn arm(session: &mut Session, paths: &[&str], told: &[Notification]) -> Resu
         daemons.push(Daemon { notification: notification.clone(), was_running });
     }
     let folder = session.settings.reverts().join(&token);
-    store::save(session.machine, &folder.join("kept.json"), &Kept { files, daemons })?;
+    let kept = Kept { files, daemons };
+    store::save(session.machine, &folder.join("kept.json"), &kept)?;
+    arm_for_boot(session.machine, &session.settings.executable, &token, &kept)?;
     let seconds = session.settings.confirm_within.as_secs();
     let command = Command::new([
         "systemd-run".to_string(),
@@ -69,6 +76,7 @@ pub fn arm(session: &mut Session, paths: &[&str], told: &[Notification]) -> Resu
     let started = session.machine.run(&command).and_then(|output| output.succeeded(&command));
     if let Err(failure) = started {
         session.machine.remove_tree(&folder)?;
+        disarm_for_boot(session.machine, &token)?;
         return Err(failure.context("nothing was changed, because the timer that would put it back cannot be started"));
     }
     Ok(Guard { token })
@@ -133,6 +141,38 @@ fn stop_timer(machine: &mut dyn Machine, token: &str) -> Result<()> {
     machine.run(&Command::new(["systemctl", "stop", &format!("{}.timer", unit(token))])).map(|_| ())
 }
 
+/// The unit that puts back at boot, and the link that makes the boot want it.
+fn at_boot(token: &str) -> (PathBuf, PathBuf) {
+    let name = format!("comuni-revert-at-boot-{token}.service");
+    (Path::new(UNITS).join(&name), Path::new(UNITS).join("multi-user.target.wants").join(name))
+}
+
+fn arm_for_boot(machine: &mut dyn Machine, executable: &Path, token: &str, kept: &Kept) -> Result<()> {
+    let (unit, wanted) = at_boot(token);
+    // After the daemons have read what is put back, so that telling them waits for no start of theirs.
+    let daemons: Vec<_> = kept.daemons.iter().filter_map(|daemon| owed::unit_of(&daemon.notification)).collect();
+    let text = format!(
+        "[Unit]\nDescription=Puts back an unconfirmed change of comuni\nAfter={}\n\n\
+         [Service]\nType=oneshot\nExecStart={} revert {token}\n",
+        daemons.join(" "),
+        executable.display(),
+    );
+    let everybody = |mode| Ownership { uid: 0, gid: 0, mode };
+    for folder in [UNITS, &format!("{UNITS}/multi-user.target.wants")].map(Path::new) {
+        if machine.stat(folder)?.is_none() {
+            machine.make_directory(folder, &everybody(0o755))?;
+        }
+    }
+    machine.write(&unit, text.as_bytes(), &everybody(0o644))?;
+    machine.make_symlink(&wanted, &unit.display().to_string())
+}
+
+fn disarm_for_boot(machine: &mut dyn Machine, token: &str) -> Result<()> {
+    let (unit, wanted) = at_boot(token);
+    machine.remove(&wanted)?;
+    machine.remove(&unit)
+}
+
 /// `comuni-host confirm TOKEN`, by a new connection: the change stays.
 ///
 /// # Errors
@@ -143,7 +183,8 @@ pub fn confirm(machine: &mut dyn Machine, settings: &Settings, token: &str) -> R
         return Err(Failure::operation(format!("nothing waits for the confirmation {token}: it was put back")));
     }
     machine.rename(&pending, &with_suffix(&pending, ".confirmed"))?;
-    stop_timer(machine, token)
+    stop_timer(machine, token)?;
+    disarm_for_boot(machine, token)
 }
 
 /// `comuni-host revert TOKEN`, by the timer: the change is put back, unless it was confirmed.
@@ -169,6 +210,7 @@ pub fn revert(machine: &mut dyn Machine, settings: &Settings, token: &str) -> Re
             _ => owed::tell(machine, &daemon.notification)?,
         }
     }
+    disarm_for_boot(machine, token)?;
     machine.rename(&reverting, &with_suffix(&pending, ".reverted"))
 }
 
@@ -184,6 +226,9 @@ pub fn sweep(machine: &mut dyn Machine, settings: &Settings) -> Result<Vec<Strin
             stop_timer(machine, token)?;
             revert(machine, settings, token)?;
             put_back.push(token.to_string());
+        } else if is_token(token) {
+            // A confirmation that was cut off may have left it.
+            disarm_for_boot(machine, token)?;
         }
         machine.remove_tree(&settings.reverts().join(format!("{token}.reverted")))?;
         machine.remove_tree(&settings.reverts().join(format!("{token}.confirmed")))?;

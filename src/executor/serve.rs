@@ -131,10 +131,17 @@ impl Host<'_> {
             tenants: BTreeMap::new(),
             refused: BTreeSet::new(),
             unsaved: false,
+            unjudged: Default::default(),
         };
-        tell_findings(&mut session, applies)?;
+        tell_findings(&mut session)?;
         loop {
-            match self.wire.receive()? {
+            let message = self.wire.receive()?;
+            // Control hangs up on what it refuses: an older inventory, the brake, no consent. When it goes on, also
+            // just to end a run with nothing to fix, the findings stand.
+            if applies && matches!(message, ToHost::Stage { .. } | ToHost::Record { .. } | ToHost::End) {
+                session.adopt()?;
+            }
+            match message {
                 ToHost::End => return Ok(()),
                 ToHost::Stage { stage, without } if applies => converge::stage(&mut session, stage, &without)?,
                 ToHost::Record { revision } if applies => record(&mut session, revision)?,
@@ -196,7 +203,7 @@ fn is_named_after(entry: &Entry) -> bool {
     }
 }
 
-fn tell_findings(session: &mut Session, applies: bool) -> Result<()> {
+fn tell_findings(session: &mut Session) -> Result<()> {
     session.wire.send(FromHost::Hold {
         revision: session.manifest.revision.clone(),
         unknown_members: session.manifest.unknown_members(&session.request.members),
@@ -221,16 +228,7 @@ fn tell_findings(session: &mut Session, applies: bool) -> Result<()> {
     let folder = session.settings.archives();
     let archives = archives::missing(session.machine, &folder, &session.request.catalog, &session.pending)?;
     let count = u32::try_from(correct.len()).unwrap_or(u32::MAX);
-    if applies {
-        // What is correct already becomes ours now: a run that has nothing to fix sends no stage.
-        for entry in correct {
-            session.correct(entry)?;
-        }
-        for id in kept {
-            session.unsaved |= session.manifest.keep(&id);
-        }
-        session.save()?;
-    }
+    session.unjudged = (correct, kept);
     session.wire.send(FromHost::Checked { correct: count, archives })
 }
 

@@ -38,6 +38,8 @@ pub struct Session<'a> {
     pub(super) refused: BTreeSet<Notification>,
     /// The manifest differs from its file.
     pub(super) unsaved: bool,
+    /// What the comparison found correct, and the ids of what stays: not ours before control has judged the findings.
+    pub(super) unjudged: (Vec<&'a Entry>, Vec<String>),
 }
 
 impl<'a> Session<'a> {
@@ -88,6 +90,18 @@ impl<'a> Session<'a> {
             self.manifest.note(self.machine, &self.host_key, &self.request.catalog, entry, &self.request.secrets)?;
         self.unsaved |= news;
         Ok(())
+    }
+
+    /// Control goes on with what was compared: what is correct becomes ours, what stays is marked so.
+    pub(super) fn adopt(&mut self) -> Result<()> {
+        let (correct, kept) = std::mem::take(&mut self.unjudged);
+        for entry in correct {
+            self.correct(entry)?;
+        }
+        for id in kept {
+            self.unsaved |= self.manifest.keep(&id);
+        }
+        self.save()
     }
 
     pub(super) fn fixed(&mut self, entry: &Entry, action: Action, begin: Instant) -> Result<()> {

@@ -178,9 +178,14 @@ impl Coordinator {
         for (host, without) in asked {
             let Some(worker) = self.workers.get(&host).cloned() else { continue };
             let (shared, work) = (self.shared.clone(), Arc::clone(&self.work));
+            let claim = ledger.claim(&host);
             tasks.spawn(async move {
                 let _working = work.acquire().await;
-                let done = worker.ask(&shared, move |host| (host.stage(stage, without), host.lost()));
+                let done = worker.ask(&shared, move |host| {
+                    // A failure is kept in `lost`, and the stage does not begin.
+                    let _ = claim.map(|revision| host.record(revision));
+                    (host.stage(stage, without), host.lost())
+                });
                 (worker.host.clone(), done.await)
             });
         }

@@ -15,7 +15,7 @@ use crate::resources::Action;
 pub struct Work {
     /// The hosts to go on with; the others are left as they are.
     pub hosts: BTreeSet<String>,
-    /// The inventory revision to record where nothing is left undone.
+    /// The inventory revision. Hosts that will change write it down before; complete ones again, with the baseline.
     pub revision: String,
     /// Where the archives of the named hashes lie on this machine.
     pub archives: BTreeMap<String, PathBuf>,
@@ -44,6 +44,8 @@ struct Account {
     /// Something could not be compared for want of a secret.
     unchecked: bool,
     recorded_before: bool,
+    /// It was told the revision in this run, before its first change.
+    claimed: bool,
     outcome: HostOutcome,
 }
 
@@ -56,6 +58,7 @@ impl Account {
             host_failed: false,
             unchecked: false,
             recorded_before: false,
+            claimed: false,
             outcome: HostOutcome::new(state),
         }
     }
@@ -138,6 +141,14 @@ impl Ledger {
             }
         }
         asked
+    }
+
+    /// The revision, when a host must write it down before its first change: a run that fails or is cut off has done
+    /// newer work too, and an older checkout must not undo it.
+    pub(super) fn claim(&mut self, host: &str) -> Option<String> {
+        let account = self.hosts.get_mut(host).filter(|account| !account.recorded_before && !account.claimed)?;
+        account.claimed = true;
+        Some(self.revision.clone())
     }
 
     /// The hosts that take part, for what comes before the first stage.

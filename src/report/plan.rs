@@ -77,6 +77,11 @@ impl Counts {
     pub fn pending(&self) -> bool {
         self.create + self.change + self.remove + self.known_after + self.owed > 0
     }
+
+    /// An apply may change something: what could not be told now is tried again in its stage, and changed then.
+    pub fn may_change(&self) -> bool {
+        self.pending() || self.failed > 0
+    }
 }
 
 impl PlanView {

@@ -368,3 +368,12 @@ fn members_stand_in_the_order_of_their_names_whatever_their_codes() {
     let headings: Vec<&str> = said.lines().filter(|line| line.starts_with(char::is_alphabetic)).collect();
     assert_eq!(headings[..4], ["The machines", "Arsago (c_a002)", "Besozzo (c_a003)", "Viggiù (c_a001)"]);
 }
+
+#[test]
+fn what_could_not_be_told_asks_for_consent_because_its_stage_may_change_it() {
+    use super::plan::Counts;
+    assert!(!Counts { correct: 7, keep: 1, foreign: 1, not_checked: 1, ..Counts::default() }.may_change());
+    for counts in [Counts { failed: 1, ..Counts::default() }, Counts { owed: 1, ..Counts::default() }] {
+        assert!(counts.may_change(), "{counts:?}");
+    }
+}

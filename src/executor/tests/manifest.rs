@@ -1,7 +1,7 @@
 use super::harness::{Host, directory, file, findings, fixed, outcome, owned_by, secret, secrets, wants};
 use crate::catalog::Area;
 use crate::protocol::{FromHost, Outcome, Request};
-use crate::resources::{File, SecretValue};
+use crate::resources::{Directory, File, SecretValue};
 
 const SECRET: &str = "secret://c_e863/albo/database_password";
 
@@ -56,6 +56,19 @@ fn what_was_there_already_becomes_ours_without_a_stage() {
     });
     ended.unwrap();
     assert_eq!(host.manifest().records[0].id, "file:/etc/comuni/motd");
+}
+
+#[test]
+fn what_control_does_not_go_on_with_leaves_the_manifest_as_it_was() {
+    let mut host = Host::new();
+    host.apply(wants(vec![owned_by("c_e863", Directory { data: true, ..directory("/etc/comuni/data") })]));
+    let before = host.text("/var/lib/comuni/manifest.json");
+    host.fake.with_file("/etc/comuni/motd", "hello\n", 0o644);
+    // An older inventory, the brake, a no: control hangs up after the findings.
+    let (ended, _) =
+        host.converse(|control| control.request(wants(vec![owned_by("host", file("/etc/comuni/motd", "hello\n"))])));
+    ended.unwrap_err();
+    assert_eq!(host.text("/var/lib/comuni/manifest.json"), before);
 }
 
 #[test]

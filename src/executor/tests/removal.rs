@@ -163,3 +163,27 @@ fn a_release_that_another_tenant_still_uses_stays() {
     host.apply(wants(Vec::new()));
     assert!(!host.is_there(&folder));
 }
+
+#[test]
+fn a_release_stays_while_a_tenant_could_not_leave_it() {
+    let mut host = Host::new().with_running("nginx.service");
+    host.fake.with_directory("/etc/nginx/comuni.d", 0o755);
+    let release = |release: &str, digit: &str| {
+        let sha256 = digit.repeat(64);
+        let (application, release) = ("albo".to_string(), release.to_string());
+        owned_by("c_e863", Resource::Release(crate::resources::Release { application, release, sha256 }))
+    };
+    let (old, new) = (release("1.0.0", "a"), release("1.1.0", "b"));
+    let folder = |digit: &str| format!("/opt/comuni/releases/albo/{}", digit.repeat(64));
+    for digit in ["a", "b"] {
+        host.fake.with_directory(&folder(digit), 0o755);
+    }
+    let site = |content: &str| owned_by("c_e863", fragment("c_e863-albo", content));
+    host.apply(wants(vec![old, site("root 1.0.0;\n")]));
+    host.fake.world.notes.insert("refuses nginx.service".into(), "/etc/nginx/comuni.d/c_e863-albo.conf".into());
+    let heard = host.apply(wants(vec![new.clone(), site("root 1.1.0; poison\n")]));
+    assert!(failed(&heard)["c_e863"].contains("it was put back"), "{heard:?}");
+    assert!(host.is_there(&folder("a")), "the site was put back to a release that is gone");
+    host.apply(wants(vec![new, site("root 1.1.0;\n")]));
+    assert!(!host.is_there(&folder("a")) && host.is_there(&folder("b")));
+}

@@ -72,6 +72,51 @@ fn an_unconfirmed_change_is_put_back_and_its_owner_fails() {
     assert!(!left, "nothing waits any more");
 }
 
+const WANTED: &str = "/etc/systemd/system/multi-user.target.wants";
+
+/// What a boot would start to put a change back: its command, by the unit that is wanted.
+fn at_boot(world: &World) -> Option<String> {
+    use crate::machine::Machine;
+    let mut fake = crate::machine::Fake::new();
+    fake.world = world.clone();
+    let name = fake.list(WANTED.as_ref()).unwrap().into_iter().find(|name| name.contains("at-boot"))?;
+    let unit = fake.link_target(format!("{WANTED}/{name}").as_ref()).unwrap()?;
+    Some(world.text(&unit).lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap().to_string())
+}
+
+#[test]
+fn a_reboot_that_loses_the_timer_puts_the_change_back_all_the_same() {
+    let mut host = host();
+    // The host goes down while it waits for the confirmation.
+    host.fake.program("systemd-run", |world, command| {
+        world.notes.insert("token".to_string(), command.argv.last().cloned().unwrap());
+        said(0, "")
+    });
+    host.fake.program("systemctl", |world, command| {
+        if command.argv[1] == "reload-or-restart" && !world.notes.contains_key("at boot") {
+            let found = at_boot(world).unwrap_or_default();
+            world.notes.insert("at boot".to_string(), found);
+        }
+        said(0, if command.argv.iter().any(|word| word == "show") { "ActiveState=active\n" } else { "" })
+    });
+    host.apply(wants(vec![rules("new\n")]));
+    let token = &host.fake.world.notes["token"];
+    let command = format!("/usr/local/lib/comuni/comuni-host-1 revert {token}");
+    assert_eq!(host.fake.world.notes["at boot"], command, "nothing would put the change back after a reboot");
+    assert_eq!(at_boot(&host.fake.world), None, "it is there only while something waits");
+}
+
+#[test]
+fn a_confirmation_takes_the_revert_at_boot_away() {
+    let (mut host, token) = killed_while_waiting();
+    let unit = format!("/etc/systemd/system/comuni-revert-at-boot-{token}.service");
+    host.fake.with_file(&unit, "ExecStart=x", 0o644);
+    host.fake.with_directory(WANTED, 0o755);
+    let settings = host.settings.clone();
+    confirm(&mut host.fake, &settings, &token).unwrap();
+    assert!(!host.is_there(&unit));
+}
+
 #[test]
 fn a_daemon_that_did_not_run_is_stopped_again() {
     let mut host = Host::new();

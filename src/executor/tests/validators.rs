@@ -44,6 +44,7 @@ fn verdict(validator: Validator, files: &[File]) -> Result<(), String> {
         tenants: BTreeMap::new(),
         refused: BTreeSet::new(),
         unsaved: false,
+        unjudged: Default::default(),
     };
     let files: Vec<&File> = files.iter().collect();
     let verdict = validate(&mut session, validator, &files).unwrap();

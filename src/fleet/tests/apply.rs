@@ -78,7 +78,7 @@ fn a_member_that_fails_on_one_host_is_left_out_of_later_stages_on_all_and_the_ot
         host_with(vec![create(Stage::Application, "c_e863", "unit1"), create(Stage::Application, "c_l682", "unit2")]);
     let world = World::new([("db1", db1), ("app1", app1)]);
     let outcome = apply(&world, &world.work(&[]));
-    assert_eq!(world.told("app1")[1], "stage application without [c_e863]");
+    assert_eq!(world.told("app1")[2], "stage application without [c_e863]");
     assert_eq!(outcome.kind(), Some(Kind::Partial));
     assert_eq!(outcome.hosts["db1"].failed[0].message, "no room left");
     assert_eq!(ids(&outcome.hosts["app1"].skipped), ["file:unit1"]);
@@ -86,6 +86,21 @@ fn a_member_that_fails_on_one_host_is_left_out_of_later_stages_on_all_and_the_ot
     assert_eq!((outcome.owners["c_l682"].fixed, outcome.owners["c_l682"].undone), (2, 0));
     assert!(!outcome.hosts["app1"].recorded && !outcome.hosts["db1"].recorded);
     assert!(world.events().iter().any(|event| matches!(event, Event::LeftOut { owner, .. } if owner == "c_e863")));
+}
+
+#[test]
+fn the_revision_is_on_a_host_before_its_first_change_so_that_a_run_cut_off_there_keeps_older_checkouts_out() {
+    let app1 = Script {
+        revision: Some("r1".to_string()),
+        die_at: Some("file:b".to_string()),
+        ..host_with(vec![create(Stage::Application, "c_e863", "a"), create(Stage::Application, "c_e863", "b")])
+    };
+    let again = Script { revision: Some("r2".to_string()), ..app1.clone() };
+    let world = World::new([("app1", app1), ("app2", again)]);
+    let outcome = apply(&world, &world.work(&[]));
+    assert_eq!(world.told("app1"), ["request apply", "record r2", "stage application without []", "gone"]);
+    assert_eq!(world.told("app2"), ["request apply", "stage application without []", "gone"], "it has it already");
+    assert!(!outcome.hosts["app1"].recorded, "what is left undone is not called recorded");
 }
 
 #[test]
@@ -111,7 +126,7 @@ fn a_failed_baseline_leaves_out_the_members_placed_there_but_no_others() {
     let world = World::new([("app1", app1), ("app2", app2), ("db1", db1)]);
     let work = world.work(&[("c_e863", &["app1", "db1"]), ("c_l682", &["app2", "db1"])]);
     let outcome = apply(&world, &work);
-    assert_eq!(world.told("db1")[1], "stage database without [c_e863]");
+    assert_eq!(world.told("db1")[2], "stage database without [c_e863]");
     assert_eq!(ids(&outcome.hosts["db1"].skipped), ["file:role1"]);
     assert_eq!(outcome.hosts["app2"].state, HostState::Done);
     assert_eq!(ids(&outcome.hosts["app1"].remaining), ["file:unit1"]);
@@ -140,7 +155,7 @@ fn a_host_cut_off_in_mid_apply_is_named_with_the_step_and_the_others_end_well() 
     assert_eq!(app1.fixed, 1);
     assert_eq!(outcome.hosts["app2"].state, HostState::Done);
     assert!(outcome.hosts["app2"].recorded);
-    assert_eq!(world.told("db1")[1], "stage database without [c_e863]");
+    assert_eq!(world.told("db1")[2], "stage database without [c_e863]");
     assert_eq!(outcome.owners["c_e863"].left_out.as_deref(), Some("host `app1` was lost"));
     assert_eq!(outcome.kind(), Some(Kind::Partial));
 }
@@ -203,7 +218,7 @@ fn a_busy_host_says_who_and_the_members_placed_there_are_left_out() {
     let world = World::new([("app1", busy), ("app2", app2)]);
     let outcome = apply(&world, &world.work(&[("c_e863", &["app1"])]));
     assert_eq!(outcome.hosts["app1"].state, HostState::Busy(holder()));
-    assert_eq!(world.told("app2")[1], "stage application without [c_e863]");
+    assert_eq!(world.told("app2")[2], "stage application without [c_e863]");
     assert_eq!(outcome.kind(), Some(Kind::Partial));
     assert!(!world.events().iter().any(|event| matches!(event, Event::Lost { .. })), "busy is not lost");
 }
@@ -250,7 +265,7 @@ fn an_archive_is_sent_from_where_it_stopped_and_only_where_it_is_missing() {
     assert_eq!(outcome.kind(), None);
     assert_eq!(world.told("app1")[1..4], ["archive 100000+524288", "archive 624288+524288", "archive 1148576+151424"]);
     assert!(world.stored("abc") == content[100_000..]);
-    assert_eq!(world.told("app1")[4], "stage application without []");
+    assert_eq!(world.told("app1")[5], "stage application without []");
     assert_eq!(world.told("app2"), ["request apply", "record r2", "end"]);
 }
 

@@ -35,7 +35,7 @@ fn the_first_signal_lets_hosts_finish_their_resource_and_end_and_nothing_later_b
     assert_eq!(app1.fixed, 1);
     assert_eq!(app1.remaining.len(), 2, "{app1:?}");
     assert_eq!(app1.state, HostState::Partial, "it ended as it was asked to");
-    assert_eq!(world.told("app1"), ["request apply", "stage host without []", "end", "append 0", "end"]);
+    assert_eq!(world.told("app1"), ["request apply", "record r2", "stage host without []", "end", "append 0", "end"]);
     assert_eq!(world.told("app2"), ["request apply", "end"]);
     assert!(!app1.recorded && !outcome.hosts["app2"].recorded);
     assert_eq!(outcome.kind().map(Kind::exit_code), Some(130));
