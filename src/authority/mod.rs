@@ -12,11 +12,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose,
     NameConstraints, PKCS_ECDSA_P256_SHA256, SerialNumber,
 };
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 pub use issue::Signer;
 
+use crate::digest::sha256;
 use crate::failure::{Failure, Result};
 use crate::inventory::types::Consortium;
 
@@ -99,7 +99,7 @@ pub fn certify(consortium: &Consortium, key: &str) -> Result<String> {
 /// Exit 65 when there is no certificate in it.
 pub fn fingerprint(pem: &str) -> Result<String> {
     let first = first_certificate(pem)?;
-    Ok(Sha256::digest(first).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(sha256(first))
 }
 
 /// The first certificate of a PEM file in DER.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::records::Recorder;
-use super::survey::{Survey, checked_archives, survey};
-use super::brake;
+use super::survey::{Survey, survey};
+use super::{archives, brake};
 use crate::cli::{Allowance, Global, Selectors, Way};
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{Checked, HostOutcome, HostState, Work};
@@ -16,7 +16,14 @@ use crate::report::{HostSummary, Out, RunSummary, consent};
 /// # Errors
 /// Exit 3 when some was done and some not; 1 when nothing could be done; 6 when somebody else is at it; 64 without
 /// consent; 65 when the inventory is not fit.
-pub(super) fn run(global: &Global, selectors: &Selectors, way: &Way, yes: bool, allow: &[Allowance], out: &Out) -> Result<()> {
+pub(super) fn run(
+    global: &Global,
+    selectors: &Selectors,
+    way: &Way,
+    yes: bool,
+    allow: &[Allowance],
+    out: &Out,
+) -> Result<()> {
     let began = Instant::now();
     let mut survey = survey(global, selectors, way, Mode::Apply, out)?;
     let plan = survey.plan();
@@ -24,9 +31,8 @@ pub(super) fn run(global: &Global, selectors: &Selectors, way: &Way, yes: bool, 
     for object in Object::plan(&plan) {
         out.object(&object);
     }
-    brake::check(&plan.hosts, &survey.inventory.consortium.limits, allow)
-        .inspect_err(|_| out.text(&plan.text(out)))?;
-    let archives = checked_archives(&survey.compiled, missing_archives(&survey))?;
+    brake::check(&plan.hosts, &survey.inventory.consortium.limits, allow).inspect_err(|_| out.text(&plan.text(out)))?;
+    let local = archives::checked(&survey.compiled, missing_archives(&survey))?;
     if counts.pending() && !yes {
         survey.progress.finish();
         out.text(&plan.text(out));
@@ -39,13 +45,11 @@ pub(super) fn run(global: &Global, selectors: &Selectors, way: &Way, yes: bool, 
     }
     survey.progress.expect(u64::from(counts.create + counts.change + counts.remove + counts.known_after));
     let mut recorder = Recorder::begin(&survey)?;
-    if counts.pending() {
-        survey.revision.commit()?;
-    }
+    survey.revision.commit()?;
     let work = Work {
         hosts: survey.checked.keys().cloned().collect(),
         revision: survey.revision.text.clone(),
-        archives,
+        archives: local,
         placements: placements(&survey),
         without: BTreeMap::new(),
     };
@@ -62,10 +66,13 @@ pub(super) fn run(global: &Global, selectors: &Selectors, way: &Way, yes: bool, 
     let kind = outcome.kind();
     let names: BTreeMap<&str, &str> =
         inventory.members.values().map(|body| (body.code.as_str(), body.member.name.as_str())).collect();
-    let unfinished = outcome.owners.iter().filter(|(_, owner)| owner.failed + owner.undone > 0 || owner.left_out.is_some());
+    let unfinished =
+        outcome.owners.iter().filter(|(_, owner)| owner.failed + owner.undone > 0 || owner.left_out.is_some());
     let summary = RunSummary {
         hosts: outcome.hosts.iter().map(|(host, ended)| summary(host, ended)).collect(),
-        members: unfinished.map(|(owner, _)| names.get(owner.as_str()).map_or(owner.clone(), ToString::to_string)).collect(),
+        members: unfinished
+            .map(|(owner, _)| names.get(owner.as_str()).map_or(owner.clone(), ToString::to_string))
+            .collect(),
         kind,
         elapsed: began.elapsed(),
     };
@@ -111,7 +118,11 @@ fn summary(host: &str, outcome: &HostOutcome) -> HostSummary {
         host: host.to_string(),
         result: result.to_string(),
         fixed: outcome.fixed,
-        failures: outcome.failed.iter().map(|failed| (failed.owner.clone(), failed.id.clone(), failed.message.clone())).collect(),
+        failures: outcome
+            .failed
+            .iter()
+            .map(|failed| (failed.owner.clone(), failed.id.clone(), failed.message.clone()))
+            .collect(),
         skipped: (outcome.skipped.len() + outcome.remaining.len()) as u32,
         message,
     }

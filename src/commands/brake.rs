@@ -26,7 +26,10 @@ pub(super) fn check(plans: &[HostPlan], limits: &Limits, allowed: &[Allowance]) 
         removals += count(Action::Remove);
         let touched = count(Action::Change) + count(Action::Remove);
         let existing = correct + touched;
-        if existing >= FEW && touched * 100 > existing * limits.changed_percent && !allowed.contains(&Allowance::Changes) {
+        if existing >= FEW
+            && touched * 100 > existing * limits.changed_percent
+            && !allowed.contains(&Allowance::Changes)
+        {
             excesses.push(format!(
                 "{}: {touched} of {existing} resources would be changed or removed (the limit is {} %): --allow changes",
                 plan.host, limits.changed_percent
@@ -34,7 +37,10 @@ pub(super) fn check(plans: &[HostPlan], limits: &Limits, allowed: &[Allowance]) 
         }
     }
     if removals > limits.removals && !allowed.contains(&Allowance::Removals) {
-        excesses.push(format!("{removals} resources would be removed (the limit is {}): --allow removals", limits.removals));
+        excesses.push(format!(
+            "{removals} resources would be removed (the limit is {}): --allow removals",
+            limits.removals
+        ));
     }
     if excesses.is_empty() {
         return Ok(());

@@ -17,10 +17,19 @@ const NEWEST: u32 = 2000;
 
 /// # Errors
 /// Exit 4 when a chain is broken, 1 when the control host cannot be reached; what is known is shown before.
-pub(super) fn run(global: &Global, member: Option<&str>, last: u32, since: Option<&str>, way: &Way, out: &Out) -> Result<()> {
+pub(super) fn run(
+    global: &Global,
+    member: Option<&str>,
+    last: u32,
+    since: Option<&str>,
+    way: &Way,
+    out: &Out,
+) -> Result<()> {
     let inventory = read(global, out)?.inventory;
     let member = member
-        .map(|name| select::one(&inventory, select::Noun::Member, name).map(|slug| inventory.members[&slug].code.clone()))
+        .map(|name| {
+            select::one(&inventory, select::Noun::Member, name).map(|slug| inventory.members[&slug].code.clone())
+        })
         .transpose()?;
     let since = since.map(|text| Filter::since(text, clock::now())).transpose()?;
     let control = control_host(&inventory).ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
@@ -31,7 +40,9 @@ pub(super) fn run(global: &Global, member: Option<&str>, last: u32, since: Optio
     progress.finish();
     let (chains, unreachable) = match read {
         Ok(evidence) => (Chains { lines: evidence.chains, broken: evidence.broken }, None),
-        Err(failure) => (Chains::default(), Some(failure.context("the evidence could not be read, this is only the outbox"))),
+        Err(failure) => {
+            (Chains::default(), Some(failure.context("the evidence could not be read, this is only the outbox")))
+        }
     };
     let broken = !chains.broken.is_empty();
     let outbox = Outbox::of(&inventory, |name| std::env::var_os(name))?.undelivered()?;
@@ -59,7 +70,11 @@ fn row(line: &HistoryLine) -> Vec<String> {
     let who = &record.operator;
     let key = who.fingerprint.as_deref().map(|key| format!(" {key}")).unwrap_or_default();
     let fixed: u32 = record.hosts.iter().map(|host| host.changed).sum();
-    let inventory = format!("{}{}", record.inventory.revision.chars().take(20).collect::<String>(), if record.inventory.dirty { " (dirty)" } else { "" });
+    let inventory = format!(
+        "{}{}",
+        record.inventory.revision.chars().take(20).collect::<String>(),
+        if record.inventory.dirty { " (dirty)" } else { "" }
+    );
     vec![
         record.started.clone(),
         record.verb.clone(),

@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::survey::checked_archives;
 use crate::cli::{Global, Show};
 use crate::compile::{Selection, compile};
 use crate::failure::{Failure, Result};
-use crate::inventory::diagnostics::Diagnostics;
-use crate::inventory::{Loaded, load, select};
+use crate::inventory::diagnostics::{Diagnostics, counted};
 use crate::inventory::show::View;
+use crate::inventory::{Loaded, load, select};
 use crate::inventory::{init as start, show as shown};
 use crate::report::json::{self, Object};
 use crate::report::{Out, table};
@@ -52,7 +51,10 @@ pub(super) fn init(directory: &Path, out: &Out) -> Result<()> {
     for path in &written {
         out.text(&format!("{}\n", path.display()));
     }
-    out.remark(&format!("an inventory to begin with is in {}: read its comments, then `comuni -i {0} validate`", directory.display()));
+    out.remark(&format!(
+        "an inventory to begin with is in {}: read its comments, then `comuni -i {0} validate`",
+        directory.display()
+    ));
     Ok(())
 }
 
@@ -67,17 +69,26 @@ pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
     if inventory.authority.is_none() {
         // Playbooks and templates can be checked all the same, with an authority that lives for this check only.
         inventory.authority = Some(crate::authority::make(&inventory.consortium)?.0);
-        out.remark("there is no certificate authority yet: `comuni secrets set --missing` makes it");
+        let folder = folder(global);
+        out.remark(&format!(
+            "there is no certificate authority yet: `comuni -i {} secrets set --missing` makes it\n",
+            folder.display()
+        ));
     }
     let compiled = compile(&inventory, &Selection::default())?;
-    checked_archives(&compiled, compiled.archives.keys().filter(|hash| compiled.archives[*hash].exists()))?;
+    let (here, away): (Vec<_>, Vec<_>) = compiled.archives.keys().partition(|hash| compiled.archives[*hash].exists());
+    super::archives::checked(&compiled, here)?;
+    for path in away.iter().map(|hash| &compiled.archives[*hash]) {
+        out.remark(&format!("the archive of a release is not here yet, and apply needs it: {}\n", path.display()));
+    }
     let resources: usize = compiled.catalogs.values().map(|catalog| catalog.entries.len()).sum();
     out.text(&format!(
-        "{}: {} members, {} hosts, {} applications, {resources} resources: valid\n",
+        "{}: {}, {}, {}, {}: valid\n",
         folder(global).display(),
-        inventory.members.len(),
-        inventory.hosts.len(),
-        inventory.applications.len(),
+        counted(inventory.members.len(), "member"),
+        counted(inventory.hosts.len(), "host"),
+        counted(inventory.applications.len(), "application"),
+        counted(resources, "resource"),
     ));
     Ok(())
 }
@@ -98,7 +109,8 @@ pub(super) fn show(global: &Global, what: &Show, out: &Out) -> Result<()> {
             let host = select::one(&loaded.inventory, select::Noun::Host, name)?;
             let selection = Selection { hosts: [host].into(), ..Selection::default() };
             for catalog in compile(&loaded.inventory, &selection)?.catalogs.values() {
-                let document = serde_json::to_string_pretty(catalog).map_err(|error| Failure::operation(error.to_string()))?;
+                let document =
+                    serde_json::to_string_pretty(catalog).map_err(|error| Failure::operation(error.to_string()))?;
                 out.document(&format!("{document}\n"));
             }
         }

@@ -1,6 +1,7 @@
 //! One file per verb: the order of calls, nothing else.
 
 mod apply;
+mod archives;
 mod brake;
 mod history;
 mod inventory;

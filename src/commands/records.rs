@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::survey::Survey;
 use crate::evidence::{
-    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, SelectionRecord,
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running,
+    SelectionRecord,
 };
 use crate::failure::{Failure, Result};
 use crate::fleet::{Checked, HostOutcome, HostState, Outcome};
@@ -66,19 +67,35 @@ impl Recorder {
             Some(Checked::Checked { findings, correct, .. }) => (findings.as_slice(), *correct),
             _ => ([].as_slice(), 0),
         };
-        let undone: BTreeSet<&str> = ended.failed.iter().map(|failed| failed.id.as_str())
+        let undone: BTreeSet<&str> = ended
+            .failed
+            .iter()
+            .map(|failed| failed.id.as_str())
             .chain(ended.skipped.iter().chain(&ended.remaining).map(|(id, _)| id.as_str()))
             .collect();
-        let done: BTreeMap<&str, _> = findings.iter().filter(|finding| !undone.contains(finding.id.as_str())).map(|finding| (finding.id.as_str(), finding)).collect();
+        let done: BTreeMap<&str, _> = findings
+            .iter()
+            .filter(|finding| !undone.contains(finding.id.as_str()))
+            .map(|finding| (finding.id.as_str(), finding))
+            .collect();
         for (id, finding) in done {
             let action = match &finding.outcome {
                 Found::Differs { action, .. } => *action,
                 Found::KnownAfter { .. } => crate::resources::Action::Create,
                 _ => continue,
             };
-            self.record.changes.push(ChangeRecord { host: host.to_string(), id: id.to_string(), owner: finding.owner.clone(), action });
+            self.record.changes.push(ChangeRecord {
+                host: host.to_string(),
+                id: id.to_string(),
+                owner: finding.owner.clone(),
+                action,
+            });
         }
-        let fail = |id: Option<String>, message: &str| FailureRecord { host: host.to_string(), id, message: message.to_string() };
+        let fail = |id: Option<String>, message: &str| FailureRecord {
+            host: host.to_string(),
+            id,
+            message: message.to_string(),
+        };
         self.record.failures.extend(ended.failed.iter().map(|failed| fail(Some(failed.id.clone()), &failed.message)));
         let result = match &ended.state {
             HostState::Done | HostState::Untouched => Ending::Done,

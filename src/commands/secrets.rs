@@ -3,10 +3,11 @@
 use super::inventory::read;
 use crate::cli::{Global, Identity, Secrets};
 use crate::failure::{Failure, Result};
+use crate::inventory::Inventory;
+use crate::inventory::diagnostics::counted;
 use crate::report::json::Object;
 use crate::report::{Out, prompt_secret, table};
-use crate::secrets::{Identities, Secret, Store};
-use crate::inventory::Inventory;
+use crate::secrets::{Identities, Secret, Store, Token};
 
 /// # Errors
 /// Exit 65 when a file is not for any identity at hand.
@@ -17,6 +18,7 @@ pub(super) fn run(global: &Global, what: &Secrets, out: &Out) -> Result<()> {
         Secrets::Set { missing: true, identity, .. } => make_missing(&mut open(&inventory, identity)?, &inventory, out),
         Secrets::Set { token, replace, identity, .. } => {
             let token = token.as_deref().unwrap_or_default();
+            Token::parse(token)?;
             let mut store = open(&inventory, identity)?;
             let secret = Secret::new(prompt_secret(&format!("new value of {token}"))?);
             secret.check()?;
@@ -45,14 +47,18 @@ fn make_missing(store: &mut Store, inventory: &Inventory, out: &Out) -> Result<(
     }
     out.text(&match made.tokens.len() {
         0 if made.is_empty() => "no secret is missing\n".to_string(),
-        count => format!("made {count} secrets; commit the folder secrets/ and authority.pem: what is secret in them is encrypted\n"),
+        count => format!(
+            "made {}; commit the folder secrets/ and authority.pem: what is secret in them is encrypted\n",
+            counted(count, "secret")
+        ),
     });
     Ok(())
 }
 
 fn show(store: &Store, token: Option<&str>, reveal: bool, out: &Out) -> Result<()> {
-    for (owner, why) in store.unreadable() {
-        out.remark(&format!("{owner}: {why}"));
+    // For one secret the failure below says it.
+    for (owner, why) in store.unreadable().iter().filter(|_| token.is_none()) {
+        out.remark(&format!("the secrets of {owner} cannot be read: {why}"));
     }
     let listed = store.list();
     let chosen: Vec<_> =

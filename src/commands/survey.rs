@@ -1,12 +1,7 @@
 //! What `plan` and `apply` share: everything from the inventory to the answers of the hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::PathBuf;
 use std::sync::Arc;
-
-use sha2::{Digest, Sha256};
 
 use super::inventory::read;
 use crate::authority::Signer;
@@ -45,6 +40,7 @@ pub(super) fn survey(global: &Global, selectors: &Selectors, way: &Way, mode: Mo
     let inventory = read(global, out)?.inventory;
     let selection = selection(&inventory, selectors)?;
     let compiled = compile(&inventory, &selection)?;
+    must_have_playbooks(&inventory, &selection)?;
     let revision = current(&inventory)?;
     let identities = Identities::search(&way.identity.identity, |name| std::env::var_os(name));
     let store = Store::open(&inventory, &identities)?;
@@ -69,7 +65,7 @@ pub(super) fn survey(global: &Global, selectors: &Selectors, way: &Way, mode: Mo
     let survey = Survey { inventory, selection, compiled, revision, operator, fleet, progress, checked };
     survey.must_be_ours(selectors.older_inventory)?;
     for (owner, why) in store.unreadable() {
-        out.remark(&format!("secrets of {owner}: {why}"));
+        out.remark(&format!("the secrets of {owner} cannot be read: {why}"));
     }
     Ok(survey)
 }
@@ -87,45 +83,20 @@ pub(super) fn connect(inventory: &Inventory, way: &Way, progress: &Arc<Progress>
 /// Who runs this, as far as this machine knows.
 pub(super) fn operator() -> Operator {
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let user = user.unwrap_or_else(account);
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Operator { user, machine, fingerprint: None }
 }
 
-/// Compares archives on this machine with the hashes that the inventory states.
-///
-/// # Errors
-/// Exit 65, naming the file that is missing or differs.
-pub(super) fn checked_archives<'a>(compiled: &Compiled, hashes: impl IntoIterator<Item = &'a String>) -> Result<BTreeMap<String, PathBuf>> {
-    let mut archives = BTreeMap::new();
-    for hash in hashes {
-        let Some(path) = compiled.archives.get(hash) else { continue };
-        let found = sha256(path).map_err(|error| {
-            Failure::inventory(format!("{}: the archive of a release cannot be read: {error}", path.display()))
-                .hint("put the archive where `source:` of the release says")
-        })?;
-        if found != *hash {
-            return Err(Failure::inventory(format!(
-                "{}: the archive has the sha256 {found}, but the inventory says {hash}",
-                path.display()
-            ))
-            .hint("get the archive again; change the inventory only when you know where the new one comes from"));
-        }
-        archives.insert(hash.clone(), path.clone());
-    }
-    Ok(archives)
-}
-
-fn sha256(path: &PathBuf) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(crate::machine::hex(&hasher.finalize())),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
+/// The account's name by `/etc/passwd`, for cron and containers that set no `USER`.
+fn account() -> String {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = known.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2) == Some(&uid.as_str())).then(|| fields[0].to_string())
+    });
+    name.unwrap_or_else(|| format!("uid {uid}"))
 }
 
 fn selection(inventory: &Inventory, selectors: &Selectors) -> Result<Selection> {
@@ -139,6 +110,19 @@ fn selection(inventory: &Inventory, selectors: &Selectors) -> Result<Selection> 
         selection.hosts = select::hosts(inventory, &selectors.hosts)?;
     }
     Ok(selection)
+}
+
+/// An area that no playbook speaks of is a selector that matches nothing.
+fn must_have_playbooks(inventory: &Inventory, selection: &Selection) -> Result<()> {
+    for area in &selection.areas {
+        let all = compile(inventory, &Selection { areas: [*area].into(), ..Selection::default() })?;
+        if all.catalogs.values().all(|catalog| catalog.entries.is_empty()) {
+            let word = format!("{area:?}").to_lowercase();
+            return Err(Failure::usage(format!("no playbook speaks of the area `{word}`"))
+                .hint(format!("write playbooks/{word}.yml in the inventory, or choose another area")));
+        }
+    }
+    Ok(())
 }
 
 fn target(name: &str, host: &Host) -> Target {
@@ -180,9 +164,13 @@ fn signer(inventory: &Inventory, store: &Store, catalogs: BTreeMap<String, Catal
 fn show(progress: &Progress, event: &Event) {
     match event {
         Event::Connecting { host } => progress.step(host, &Step::Doing("connecting".to_string())),
-        Event::Installing { host, bytes } => progress.step(host, &Step::Doing(format!("installing our half ({bytes} bytes)"))),
+        Event::Installing { host, bytes } => {
+            progress.step(host, &Step::Doing(format!("installing our half ({bytes} bytes)")))
+        }
         Event::Connected { host, .. } => progress.step(host, &Step::Doing("comparing".to_string())),
-        Event::Archive { host, sent, size, .. } => progress.step(host, &Step::Doing(format!("archive {sent}/{size} bytes"))),
+        Event::Archive { host, sent, size, .. } => {
+            progress.step(host, &Step::Doing(format!("archive {sent}/{size} bytes")))
+        }
         Event::Started { host, id } => progress.step(host, &Step::Doing(id.clone())),
         Event::Fixed { host, id, owner, action, milliseconds } => progress.step(
             host,
@@ -191,7 +179,9 @@ fn show(progress: &Progress, event: &Event) {
         Event::Failed { host, id, owner, message } => {
             progress.step(host, &Step::Failed { id: id.clone(), owner: owner.clone(), message: message.clone() });
         }
-        Event::Skipped { host, id, owner } => progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() }),
+        Event::Skipped { host, id, owner } => {
+            progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() })
+        }
         Event::Notified { host, notification } => progress.step(host, &Step::Notified(notification.clone())),
         Event::Confirming { host, id, .. } => {
             progress.step(host, &Step::Doing(format!("{id}: confirming over a new connection")));
@@ -210,25 +200,36 @@ fn show(progress: &Progress, event: &Event) {
 
 impl Survey {
     fn must_be_ours(&self, older: bool) -> Result<()> {
-        for (host, checked) in &self.checked {
-            let Checked::Checked { hold, findings, .. } = checked else { continue };
-            if !hold.unknown_members.is_empty() {
-                let codes: Vec<&str> = hold.unknown_members.iter().map(String::as_str).collect();
-                return Err(Failure::inventory(format!(
-                    "{host} holds resources of {}, but no member file has that code",
-                    codes.join(", ")
-                ))
-                .hint("a body that leaves keeps its file: set `membership: { status: leaving }`, apply, then offboard it"));
-            }
-            if !older && let Some(applied) = &hold.revision {
+        let compared = || {
+            self.checked.iter().filter_map(|(host, checked)| match checked {
+                Checked::Checked { hold, findings, .. } => Some((host, hold, findings)),
+                _ => None,
+            })
+        };
+        if let Some((host, hold, _)) = compared().find(|(_, hold, _)| !hold.unknown_members.is_empty()) {
+            let codes: Vec<&str> = hold.unknown_members.iter().map(String::as_str).collect();
+            return Err(Failure::inventory(format!(
+                "{host} holds resources of {}, but no member file has that code",
+                codes.join(", ")
+            ))
+            .hint(
+                "a body that leaves keeps its file: put it back with `membership: { status: leaving }`, then apply: \
+                 its tenants stop, its data stay",
+            ));
+        }
+        for (host, hold, _) in compared().filter(|_| !older) {
+            if let Some(applied) = &hold.revision {
                 self.revision.require(host, applied)?;
             }
-            let without_host = !self.selection.owners.is_empty() && !self.selection.owners.contains(HOST_OWNER)
-                || !self.selection.areas.is_empty() && !self.selection.areas.contains(&Area::Host);
-            if without_host && !hold.baseline && !findings.is_empty() {
-                return Err(Failure::operation(format!("{host} has no baseline yet: nothing can stand on it"))
-                    .hint(format!("apply the machine first: comuni apply --area host --host {host}")));
-            }
+        }
+        let Selection { owners, areas, .. } = &self.selection;
+        let with_host =
+            (owners.is_empty() || owners.contains(HOST_OWNER)) && (areas.is_empty() || areas.contains(&Area::Host));
+        if let Some((host, ..)) =
+            compared().find(|(_, hold, findings)| !with_host && !hold.baseline && !findings.is_empty())
+        {
+            return Err(Failure::operation(format!("{host} has no baseline yet: nothing can stand on it"))
+                .hint(format!("apply the machine first: comuni apply --area host --host {host}")));
         }
         Ok(())
     }
@@ -236,11 +237,9 @@ impl Survey {
     /// The answers as `report` shows them.
     pub(super) fn plan(&self) -> PlanView {
         let state = |checked: &Checked| match checked {
-            Checked::Checked { hold, findings, correct, .. } => HostState::Checked {
-                findings: findings.clone(),
-                debts: hold.debts.clone(),
-                correct: *correct,
-            },
+            Checked::Checked { hold, findings, correct, .. } => {
+                HostState::Checked { findings: findings.clone(), debts: hold.debts.clone(), correct: *correct }
+            }
             Checked::Busy(holder) => HostState::Busy(holder.clone()),
             Checked::Unreachable(failure) | Checked::Refused(failure) => HostState::Lost(failure.clone()),
         };

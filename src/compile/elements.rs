@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use base64::Engine as _;
-use sha2::{Digest, Sha256};
-
+use crate::authority;
 use crate::compile::values::{
     ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, HostValues, LoginValues, MemberValues,
     SizeValues, TenantValues, ZoneValues,
@@ -29,28 +27,17 @@ pub fn consortium(inventory: &Inventory) -> Result<ConsortiumValues> {
             "{} has no certificate authority yet (authority.pem)",
             inventory.directory.display()
         ))
-        .hint("make it once with: comuni secrets set --missing")
+        .hint(format!("make it once: comuni -i {} secrets set --missing", inventory.directory.display()))
     })?;
     Ok(ConsortiumValues {
         name: consortium.name.clone(),
         body: consortium.body.name.clone(),
         domain: consortium.domain.clone(),
-        authority_sha256: fingerprint(&authority)?,
+        authority_sha256: authority::fingerprint(&authority)?,
         authority,
         certificate_days: consortium.authority.lifetime_days,
         renew_days: consortium.authority.renew_days,
     })
-}
-
-/// SHA-256 (hex) of the first certificate in DER.
-fn fingerprint(pem: &str) -> Result<String> {
-    let damaged =
-        || Failure::inventory("authority.pem: the first certificate is damaged").hint("put the file back as it was");
-    let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----").ok_or_else(damaged)?;
-    let (body, _) = rest.split_once("-----END CERTIFICATE-----").ok_or_else(damaged)?;
-    let body: String = body.split_whitespace().collect();
-    let der = base64::engine::general_purpose::STANDARD.decode(body).map_err(|_| damaged())?;
-    Ok(Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A machine.

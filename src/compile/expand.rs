@@ -7,7 +7,7 @@ use crate::compile::values::{HostValues, TenantValues};
 use crate::compile::{Book, elements, shapes};
 use crate::failure::{Failure, Result};
 use crate::inventory::{Body, Inventory};
-use crate::playbook::{Each, On, Play, Playbook, Problem, Problems, Step, Values, named};
+use crate::playbook::{self, Each, On, Play, Playbook, Problem, Problems, Step, Values, named};
 use crate::resources::Resource;
 use crate::templates::excerpt::excerpt;
 use crate::templates::{Templates, lint, message_of};
@@ -64,7 +64,7 @@ pub fn expand(book: &Book, inventory: &Inventory) -> Result<BTreeMap<String, Vec
             }
         }
     }
-    problems.none()?;
+    problems.none().map_err(|failure| failure.hint(playbook::HINT))?;
     for list in entries.values_mut() {
         list.sort_by_key(|entry| (entry.stage, entry.owner != HOST_OWNER, entry.owner.clone()));
     }

@@ -49,7 +49,7 @@ fn lower_first(text: &str) -> String {
     letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// Run with `COMUNI_UPDATE=1` to write the table anew.
+/// Run with `UPDATE_GOLDEN=1` to write the table anew.
 #[test]
 fn the_documentation_has_every_field_of_a_record() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/evidence.md");
@@ -57,11 +57,11 @@ fn the_documentation_has_every_field_of_a_record() {
     let (before, rest) = page.split_once(BEGIN).expect("the mark where the table begins");
     let (written, after) = rest.split_once(END).expect("the mark where the table ends");
     let table = table();
-    if std::env::var_os("COMUNI_UPDATE").is_some() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
         return;
     }
-    assert_eq!(written, table, "docs/evidence.md is behind: run this test with COMUNI_UPDATE=1");
+    assert_eq!(written, table, "docs/evidence.md is behind: run this test with UPDATE_GOLDEN=1");
     assert!(table.contains("| `changes[].owner` |"), "the table reaches into lists");
     assert!(table.contains("| `operator.user` |"), "and into parts");
 }

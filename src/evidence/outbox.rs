@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::Record;
+use crate::digest::sha256;
 use crate::disk;
 use crate::failure::{Failure, Result};
 use crate::inventory::Inventory;
@@ -65,8 +65,7 @@ impl Outbox {
             })?;
         let place = fs::canonicalize(&inventory.directory).unwrap_or_else(|_| inventory.directory.clone());
         let name = place.file_name().map_or_else(|| "inventory".into(), |name| name.to_string_lossy());
-        let hash: String =
-            Sha256::digest(place.as_os_str().as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let hash = &sha256(place.as_os_str().as_bytes())[..8];
         Ok(Outbox::at(state.join("comuni/outbox").join(format!("{name}-{hash}"))))
     }
 

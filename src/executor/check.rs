@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::manifest::Manifest;
+use super::removal;
 use crate::catalog::{Catalog, Entry, HOST_OWNER};
 use crate::failure::Result;
 use crate::machine::Machine;
@@ -41,26 +42,31 @@ pub fn compare(
     if let Some(message) = manifest.newer_secret(entry, context.secrets) {
         return Found::Not(Outcome::Failed { message });
     }
+    // The words of a program may repeat what it read.
+    let mask = |words: &str| context.secrets.mask(words);
     match entry.resource.kind().check(machine, context) {
         Ok(Check::Correct) => Found::Correct,
         Ok(Check::Differs { action, changes }) => Found::Not(Outcome::Differs { action, changes }),
         Ok(Check::Unknown { needs: Some(needs), why }) => Found::Not(match explains_need(pending, &needs) {
             Some(first) => Outcome::KnownAfter { needs: first.id.clone() },
-            None => Outcome::Failed { message: format!("{why}; it needs {needs}, which nothing planned here brings") },
+            None => Outcome::Failed {
+                message: mask(&format!("{why}; it needs {needs}, which nothing planned here brings")),
+            },
         }),
         Ok(Check::Unknown { needs: None, why }) if lacks_secret(entry, context) => {
-            Found::Not(Outcome::NotChecked { why })
+            Found::Not(Outcome::NotChecked { why: mask(&why) })
         }
-        Ok(Check::Unknown { needs: None, why }) => Found::Not(Outcome::Failed { message: why }),
+        Ok(Check::Unknown { needs: None, why }) => Found::Not(Outcome::Failed { message: mask(&why) }),
         Err(failure) => Found::Not(match explains_error(pending, entry) {
             Some(first) => Outcome::KnownAfter { needs: first.id.clone() },
-            None => Outcome::Failed { message: failure.message },
+            None => Outcome::Failed { message: mask(&failure.message) },
         }),
     }
 }
 
 fn explains_need<'a>(pending: &[&'a Entry], needs: &str) -> Option<&'a Entry> {
-    let named = pending.iter().find(|earlier| earlier.id == needs);
+    // An entry that several tenants share has its tenant behind its resource's own id.
+    let named = pending.iter().find(|earlier| earlier.id == needs || earlier.resource.id() == needs);
     named.or_else(|| pending.iter().rfind(|earlier| matches!(earlier.resource, Resource::Package(_)))).copied()
 }
 
@@ -108,8 +114,9 @@ pub fn compare_all<'a>(
     for foreign in foreign_files(machine, manifest, &request.catalog)? {
         tell(foreign)?;
     }
+    let staying = removal::staying(machine, manifest, request)?;
     for record in manifest.removals(request) {
-        let action = if record.resource.kind().holds_data() { Action::Keep } else { Action::Remove };
+        let action = if staying.contains(&record.id) { Action::Keep } else { Action::Remove };
         tell(Finding {
             id: record.id.clone(),
             owner: record.owner.clone(),

@@ -13,7 +13,8 @@ use crate::failure::Result;
 use crate::protocol::{FromHost, Outcome};
 use crate::resources::{Action, Notification, Resource, Service};
 
-/// Applies one stage and says that it is over.
+/// Applies one stage and says that it is over, unless control wants to end in the middle of it: then the resource
+/// at work is finished, and what is owed stays owed.
 ///
 /// An owner's first failure leaves out the rest of that owner on this host; a failure of the host itself leaves out
 /// everything after it. What was done is remembered even when the conversation breaks off.
@@ -23,18 +24,27 @@ use crate::resources::{Action, Notification, Resource, Service};
 pub fn stage(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<()> {
     let done = converge(session, stage, without);
     let saved = session.save();
-    done.and(saved)?;
+    if !done? {
+        return saved;
+    }
+    saved?;
     session.wire.send(FromHost::StageDone { stage })
 }
 
-fn converge(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<()> {
+/// Says whether the stage came to its end.
+fn converge(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<bool> {
     session.refused.clear();
     lock_tenants(session, stage, without)?;
-    removal::remove(session, stage, without)?;
+    if !removal::remove(session, stage, without)? {
+        return Ok(false);
+    }
     let mut groups = Groups::default();
     let request = session.request;
     for entry in request.catalog.entries.iter().filter(|entry| entry.stage == stage) {
         session.wire.check()?;
+        if session.wire.is_ending() {
+            return Ok(false);
+        }
         if let Resource::Service(service) = &entry.resource {
             groups::settle_before(session, &mut groups, service, without)?;
             tell_before(session, service, without)?;
@@ -54,6 +64,9 @@ fn converge(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> 
             Found::Not(outcome) => session.fail(&entry.id, &entry.owner, &words(&outcome))?,
         }
     }
+    if session.wire.is_ending() {
+        return Ok(false);
+    }
     groups::settle_all(session, &mut groups, without)?;
     let pending_owners = owners_with_more_to_do(session);
     for unpaid in owed::pay(session, |_| true)? {
@@ -64,7 +77,7 @@ fn converge(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> 
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn owners_with_more_to_do(session: &Session) -> BTreeSet<String> {

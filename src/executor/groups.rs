@@ -193,8 +193,8 @@ fn swap(session: &mut Session, members: Vec<Member>, begin: Instant) -> Result<(
 /// Swaps file by file. An owner whose file cannot be written has all its files of the group put back and fails.
 fn swap_files<'a>(session: &mut Session, members: Vec<Member<'a>>) -> Result<Vec<Swapped<'a>>> {
     for member in &members {
-        if let Some(notification) = &member.file.notify {
-            session.owed.owe(session.machine, notification, &member.entry.owner)?;
+        for notification in tells(member.file) {
+            session.owed.owe(session.machine, &notification, &member.entry.owner)?;
         }
     }
     let mut swapped: Vec<Swapped> = Vec::new();
@@ -220,12 +220,19 @@ fn swap_files<'a>(session: &mut Session, members: Vec<Member<'a>>) -> Result<Vec
     Ok(swapped)
 }
 
+/// What a file has to be told after a swap. A unit that systemd has not read again is no unit yet.
+fn tells(file: &File) -> BTreeSet<Notification> {
+    let unit = (file.validate == Some(Validator::Systemd)).then_some(Notification::DaemonReload);
+    file.notify.iter().cloned().chain(unit).collect()
+}
+
 fn notifications(swapped: &[Swapped]) -> BTreeSet<Notification> {
-    swapped.iter().filter_map(|swapped| swapped.member.file.notify.clone()).collect()
+    swapped.iter().flat_map(|swapped| tells(swapped.member.file)).collect()
 }
 
 fn refused<'u>(unpaid: &'u [Unpaid], swapped: &Swapped) -> Option<&'u Unpaid> {
-    unpaid.iter().find(|unpaid| swapped.member.file.notify.as_ref() == Some(&unpaid.notification))
+    let tells = tells(swapped.member.file);
+    unpaid.iter().find(|unpaid| tells.contains(&unpaid.notification))
 }
 
 fn restore(session: &mut Session, swapped: &[Swapped]) -> Result<()> {
@@ -279,7 +286,11 @@ fn swap_guarded(session: &mut Session, members: Vec<Member>, begin: Instant) -> 
     let Some(first) = swapped.first() else { return guard.give_up(session) };
     let first = first.member.entry.id.clone();
     // A unit that does not run yet is started here and now: its start must be confirmed like any other change.
-    let effect = told.iter().try_for_each(|notification| owed::tell(session.machine, notification));
+    let stopped = |notification: &Notification| {
+        owed::unit_of(notification).is_some_and(|unit| owed::is_wanted(session, &unit) == Some(false))
+    };
+    let effective: Vec<_> = told.iter().filter(|notification| !stopped(notification)).collect();
+    let effect = effective.into_iter().try_for_each(|notification| owed::tell(session.machine, notification));
     let confirmed = match effect {
         Ok(()) => guard.wait(session, &first)?,
         Err(failure) => {

@@ -178,7 +178,11 @@ impl Manifest {
 
 fn given(entry: &Entry, secrets: &SecretTable) -> BTreeMap<String, String> {
     let tokens = entry.resource.kind().secrets();
-    tokens.into_iter().filter_map(|token| Some((secrets.values.get(&token)?.id.clone(), token))).map(|(id, token)| (token, id)).collect()
+    tokens
+        .into_iter()
+        .filter_map(|token| Some((secrets.values.get(&token)?.id.clone(), token)))
+        .map(|(id, token)| (token, id))
+        .collect()
 }
 
 fn applied(entry: &Entry, given: &BTreeMap<String, String>) -> Result<String> {

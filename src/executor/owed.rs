@@ -164,8 +164,9 @@ pub fn tell(machine: &mut dyn Machine, notification: &Notification) -> Result<()
 
 /// Pays the debts that `which` selects: daemon-reload first, then restarts, then reloads, each once.
 ///
-/// A unit that does not run needs no reload: it reads everything when it starts. So such a debt is paid when the unit
-/// is not wanted running, waits when the catalog is about to start it, and starts it otherwise.
+/// A unit that does not run needs no reload: it reads everything when it starts. So such a debt waits when the catalog
+/// is about to start the unit, and starts it when it should be running already. Nothing starts or restarts a unit that
+/// is not wanted running: its debts count as paid.
 ///
 /// # Errors
 /// When the disk refuses or the other side is gone. What cannot be paid is given back and stays owed.
@@ -214,29 +215,31 @@ fn due(session: &Session, notification: &Notification, restarted: &BTreeSet<Stri
     if restarted.contains(&unit) {
         return Ok(Due::Already);
     }
+    if is_wanted(session, &unit) == Some(false) {
+        return Ok(Due::Already);
+    }
     if is_active(session.machine, &unit)? {
         return Ok(Due::Now);
     }
-    let wanted = session.request.catalog.entries.iter().find_map(|entry| match &entry.resource {
-        Resource::Service(service) if service.unit == unit => {
-            // A start that has just failed would only fail once more as a restart: it stays owed.
-            let later = session.pending.contains(&entry.id) || session.failed.contains(&entry.owner);
-            Some((service.running, later))
-        }
-        _ => None,
+    let entry = session.request.catalog.entries.iter().find(|entry| {
+        let Resource::Service(service) = &entry.resource else { return false };
+        service.unit == unit
     });
-    let remembered = || {
-        session.manifest.records.iter().any(|record| match &record.resource {
-            Resource::Service(service) => service.unit == unit && service.running,
-            _ => false,
-        })
-    };
-    Ok(match wanted {
-        Some((true, true)) => Due::Later,
-        Some((true, false)) => Due::Now,
-        Some((false, _)) => Due::Already,
-        None if remembered() => Due::Now,
-        None => Due::Already,
+    Ok(match entry {
+        // A start that has just failed would only fail once more as a restart: it stays owed.
+        Some(entry) if session.pending.contains(&entry.id) || session.failed.contains(&entry.owner) => Due::Later,
+        _ if is_wanted(session, &unit) == Some(true) => Due::Now,
+        _ => Due::Already,
+    })
+}
+
+/// Whether a unit is to run, by the catalog, or else by what was applied last; `None` when it is not ours to say.
+pub fn is_wanted(session: &Session, unit: &str) -> Option<bool> {
+    let catalog = session.request.catalog.entries.iter().map(|entry| &entry.resource);
+    let applied = session.manifest.records.iter().map(|record| &record.resource);
+    catalog.chain(applied).find_map(|resource| match resource {
+        Resource::Service(service) if service.unit == unit => Some(service.running),
+        _ => None,
     })
 }
 

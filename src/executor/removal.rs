@@ -3,23 +3,62 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::manifest::Record;
+use super::manifest::{Manifest, Record};
 use super::session::Session;
 use crate::catalog::Stage;
 use crate::failure::Result;
+use crate::machine::Machine;
+use crate::protocol::Request;
 use crate::resources::{Action, Resource};
 
-/// Removes what belongs to a stage: services first, then the rest in reverse order of how it came.
+/// The ids of what is no longer wanted and stays all the same: what holds data, and folders in which something would be
+/// left behind, such as data or logs.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn staying(machine: &dyn Machine, manifest: &Manifest, request: &Request) -> Result<BTreeSet<String>> {
+    let unwanted = manifest.removals(request);
+    let mut staying = BTreeSet::new();
+    let mut going: BTreeSet<String> = BTreeSet::new();
+    for record in &unwanted {
+        match &record.resource {
+            resource if resource.kind().holds_data() => {
+                staying.insert(record.id.clone());
+            }
+            Resource::Directory(_) => {}
+            resource => going.extend(resource.kind().paths()),
+        }
+    }
+    // What came later lies deeper, and stands first here.
+    for record in &unwanted {
+        let Resource::Directory(directory) = &record.resource else { continue };
+        let is_left = |name: &String| !going.contains(&format!("{}/{name}", directory.path));
+        if directory.data || directory.names(machine)?.iter().any(is_left) {
+            staying.insert(record.id.clone());
+        } else {
+            going.insert(directory.path.clone());
+        }
+    }
+    Ok(staying)
+}
+
+/// Removes what belongs to a stage: services first, then the rest in reverse order of how it came. Says whether it
+/// came to its end: control may want to end before.
 ///
 /// # Errors
 /// When the other side is gone or our own folder cannot be written. A failed removal is told.
-pub fn remove(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<()> {
+pub fn remove(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> Result<bool> {
+    let staying = staying(session.machine, &session.manifest, session.request)?;
     let unwanted = session.manifest.removals(session.request).into_iter().filter(|record| record.stage == stage);
     let (services, others): (Vec<_>, Vec<_>) =
         unwanted.cloned().partition(|record| matches!(record.resource, Resource::Service(_)));
     for record in services.iter().chain(&others) {
         session.wire.check()?;
-        if record.resource.kind().holds_data() {
+        if session.wire.is_ending() {
+            session.save()?;
+            return Ok(false);
+        }
+        if staying.contains(&record.id) {
             continue; // Said with the findings, and marked as kept then.
         }
         if session.is_left_out(&record.owner, without) {
@@ -28,7 +67,8 @@ pub fn remove(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -
             remove_one(session, record)?;
         }
     }
-    session.save()
+    session.save()?;
+    Ok(true)
 }
 
 fn remove_one(session: &mut Session, record: &Record) -> Result<()> {

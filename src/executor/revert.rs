@@ -97,6 +97,10 @@ impl Guard {
                 session.machine.remove_tree(&place(".reverted"))?;
                 return Ok(Err(put_back()));
             }
+            if session.wire.is_ending() {
+                self.give_up(session)?;
+                return Ok(Err(Failure::operation("put back: interrupted")));
+            }
             if begin.elapsed() > patience + GRACE.min(patience) {
                 self.give_up(session)?;
                 return Ok(Err(put_back()));

@@ -66,7 +66,14 @@ impl Host<'_> {
     fn converse(&self, machine: &mut dyn Machine) -> Result<()> {
         loop {
             match self.wire.receive()? {
-                ToHost::Request(request) => return self.work_on(machine, *request),
+                ToHost::Request(request) => {
+                    let mask = |words: String| request.secrets.mask(&words);
+                    return self.work_on(machine, &request).map_err(|failure| Failure {
+                        message: mask(failure.message),
+                        hints: failure.hints.into_iter().map(mask).collect(),
+                        ..failure
+                    });
+                }
                 ToHost::End => return Ok(()),
                 other => self.always(machine, other)?,
             }
@@ -91,7 +98,7 @@ impl Host<'_> {
         self.wire.send(answer)
     }
 
-    fn work_on(&self, machine: &mut dyn Machine, request: Request) -> Result<()> {
+    fn work_on(&self, machine: &mut dyn Machine, request: &Request) -> Result<()> {
         in_order(&request.catalog)?;
         let mut operator = request.operator.clone();
         operator.fingerprint = self.fingerprint.clone();
@@ -113,7 +120,7 @@ impl Host<'_> {
             machine,
             wire: self.wire,
             settings: self.settings,
-            request: &request,
+            request,
             holder,
             host_key,
             manifest,

@@ -1,6 +1,8 @@
 //! One end of the wire: a thread that reads and notes when it last heard something, a thread that writes and gives
 //! signs of life, and the main thread between them, which therefore never hangs on a connection.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{BufReader, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -17,6 +19,8 @@ const READ_AHEAD: usize = 4;
 /// The host's end of a conversation.
 pub struct Wire {
     messages: Receiver<Result<ToHost>>,
+    /// Looked at, but not taken yet.
+    waiting: RefCell<VecDeque<Result<ToHost>>>,
     events: Sender<Out>,
     pulse: Arc<Pulse>,
     silence: Duration,
@@ -80,7 +84,7 @@ impl Wire {
         std::thread::spawn(move || read_messages(listening, &arrived));
         let speaking = Arc::clone(&pulse);
         std::thread::spawn(move || write_events(output, &departing, &speaking));
-        Wire { messages, events, pulse, silence }
+        Wire { messages, waiting: RefCell::default(), events, pulse, silence }
     }
 
     /// Sends an event. It leaves in order, but may still be on its way when this returns.
@@ -120,7 +124,19 @@ impl Wire {
         message
     }
 
+    /// Control wants to end, and has said nothing else before: asked between two resources.
+    pub fn is_ending(&self) -> bool {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.is_empty() {
+            waiting.extend(self.messages.try_recv());
+        }
+        matches!(waiting.front(), Some(Ok(ToHost::End)))
+    }
+
     fn take(&self) -> Result<ToHost> {
+        if let Some(message) = self.waiting.borrow_mut().pop_front() {
+            return message;
+        }
         let step = (self.silence / 8).clamp(Duration::from_millis(5), Duration::from_millis(250));
         loop {
             match self.messages.recv_timeout(step) {
@@ -218,7 +234,15 @@ impl Authority for WiredAuthority<'_> {
         match self.0.receive()? {
             ToHost::Signed(Ok(signed)) => Ok(signed),
             ToHost::Signed(Err(why)) => Err(Failure::operation(format!("the authority refused {id}: {why}"))),
-            _ => Err(Failure::operation(format!("control answered the request to sign {id} with something else"))),
+            other => {
+                let ending = other == ToHost::End;
+                self.0.waiting.borrow_mut().push_front(Ok(other));
+                Err(Failure::operation(if ending {
+                    "interrupted".to_string()
+                } else {
+                    format!("control answered the request to sign {id} with something else")
+                }))
+            }
         }
     }
 }

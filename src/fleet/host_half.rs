@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
+use crate::digest::sha256;
 use crate::failure::{Failure, Result};
 
 /// The program that is sent to hosts, named by its hash.
@@ -26,7 +25,7 @@ impl HostHalf {
     /// A host half with this content.
     pub fn new(bytes: impl Into<Arc<[u8]>>) -> HostHalf {
         let bytes = bytes.into();
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = sha256(&bytes);
         HostHalf { bytes, sha256 }
     }
 

@@ -286,6 +286,11 @@ pub fn near<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&
     found.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
+/// The name that a person most probably meant.
+pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    near(wanted, names).into_iter().next()
+}
+
 /// `did you mean …?` when something is near, else the list of what there is.
 pub(crate) fn suggestion(wanted: &str, names: &[&str]) -> String {
     match near(wanted, names.iter().copied()).as_slice() {
@@ -294,5 +299,18 @@ pub(crate) fn suggestion(wanted: &str, names: &[&str]) -> String {
         near => {
             format!("did you mean {}?", near.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or "))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_near_name_is_meant() {
+        assert_eq!(nearest("flie", ["file", "user"]), Some("file"));
+        assert_eq!(nearest("acount", ["account", "data"]), Some("account"));
+        assert_eq!(nearest("data", ["account", "database"]), Some("database"));
+        assert_eq!(nearest("zzz", ["file", "user"]), None);
     }
 }

@@ -122,7 +122,7 @@ fn typed<T: DeserializeOwned>(
             let keys: Vec<&str> = path.split('.').collect();
             findings.push(
                 Finding::error(tree.place(&keys), format!("cannot be read: {}", error.inner()))
-                    .help("compare with the schema that `comuni schema DIR` writes"),
+                    .help("compare with the schema that `comuni schema` writes"),
             );
             None
         }

@@ -1,10 +1,10 @@
 //! `comuni init DIR`: a small inventory that passes `validate`, to start from.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::schema;
+use crate::disk;
 use crate::failure::{Failure, Result};
 
 /// The examples to start from lie in `inventories/new`, where a person can read and validate them.
@@ -36,50 +36,44 @@ pub fn init(directory: &Path) -> Result<Vec<PathBuf>> {
         Ok(mut entries) => {
             if entries.next().is_some() {
                 return Err(Failure::usage(format!("the folder {shown} is not empty"))
-                    .hint("Name a new or empty folder; nothing is ever overwritten."));
+                    .hint("name a new or empty folder; nothing is ever overwritten"));
             }
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(_) if directory.is_file() => {
-            return Err(Failure::usage(format!("{shown} is a file")).hint("Name a new or empty folder."));
+            return Err(Failure::usage(format!("{shown} is a file")).hint("name a new or empty folder"));
         }
         Err(error) => return Err(unwritten(directory, &error)),
     }
     write(directory, &files())
 }
 
-/// Writes the schemas of all files into `directory/schema`, over older ones, and returns what was written.
+/// Writes the schemas of all files into `directory`, over older ones, and returns what was written.
 ///
 /// # Errors
 /// An operation's failure (1) when a file cannot be written.
 pub fn write_schemas(directory: &Path) -> Result<Vec<PathBuf>> {
-    write(directory, &schema::files())
+    let bare = |(path, text): (String, String)| (path.trim_start_matches("schema/").to_string(), text);
+    write(directory, &schema::files().into_iter().map(bare).collect::<Vec<_>>())
 }
 
 fn write(directory: &Path, files: &[(String, String)]) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     for (name, text) in files {
         let path = directory.join(name);
-        let whole = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| write_atomically(&path, text));
+        let whole = path
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| disk::replace(&path, text.as_bytes(), 0o644));
         whole.map_err(|error| unwritten(&path, &error))?;
         written.push(path);
     }
     Ok(written)
 }
 
-/// Beside it first and then renamed, so that an editor or `validate` never sees half a file.
-fn write_atomically(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let mut file = fs::File::create(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
-}
-
 fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
     Failure::operation(format!("{} cannot be written: {error}", path.display()))
-        .hint("Check the rights of the folder and the space left.")
+        .hint("check the rights of the folder and the space left")
 }
 
 #[cfg(test)]
@@ -120,6 +114,6 @@ mod tests {
         write_schemas(folder.path()).unwrap();
         let written = write_schemas(folder.path()).unwrap();
         assert_eq!(written.len(), 4);
-        assert_eq!(fs::read_dir(folder.path().join("schema")).unwrap().count(), 4);
+        assert!(written.iter().all(|path| path.parent() == Some(folder.path())));
     }
 }

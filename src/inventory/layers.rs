@@ -6,13 +6,14 @@ use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::diagnostics::{Finding, near, quoted};
+use super::diagnostics::{Finding, nearest, quoted};
 use super::merge::merge;
 use super::node::{self, Node, Value};
 use super::schema::File;
 use super::shape;
 use super::source::{FileId, Sources, Span};
 use super::syntax;
+use crate::digest::hex;
 
 /// One file over all layers.
 #[derive(Debug, Clone)]
@@ -63,7 +64,7 @@ pub fn read(directory: &Path, sources: &mut Sources, findings: &mut Vec<Finding>
     let mut reader = Reader { sources, findings, layers, hash: Sha256::new(), chain: Vec::new() };
     reader.folder(directory, None);
     let mut layers = reader.layers;
-    layers.digest = reader.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    layers.digest = hex(&reader.hash.finalize());
     layers
 }
 
@@ -239,7 +240,7 @@ impl Reader<'_> {
         names.sort();
         for name in names {
             let yaml = name.ends_with(".yml") || name.ends_with(".yaml");
-            if let Some(meant) = near(&name, KNOWN).first()
+            if let Some(meant) = nearest(&name, KNOWN)
                 && (yaml || !name.contains('.'))
             {
                 let file = self.sources.add(folder.join(&name).display().to_string(), "");

@@ -84,7 +84,14 @@ fn nothing_there(directory: &Path) -> Option<Diagnostics> {
     };
     let nothing = Diagnostics::new(vec![Finding::nowhere(message)], Sources::default());
     let make = format!("`comuni init {shown}` makes a small one to start from");
-    Some(nothing.hint(make).hint("`-i DIR` or COMUNI_INVENTORY=DIR names another folder"))
+    let nothing = match directory.parent().filter(|_| directory.is_file()) {
+        Some(folder) if folder.join("consortium.yml").is_file() => {
+            nothing.hint(format!("`-i {}` names the folder that it is in", folder.display()))
+        }
+        _ if directory.is_file() => nothing,
+        _ => nothing.hint(make),
+    };
+    Some(nothing.hint("`-i DIR` or COMUNI_INVENTORY=DIR names another folder"))
 }
 
 /// Everything was checked: what is missing here was an error before.

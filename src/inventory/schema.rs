@@ -23,7 +23,7 @@ impl File {
     /// All of them, in the order of their declaration.
     pub const ALL: [File; 4] = [File::Consortium, File::Hosts, File::Application, File::Member];
 
-    /// Path of the file that `comuni schema DIR` writes, from DIR.
+    /// Path of the file that `comuni init DIR` and `comuni -i DIR schema` write, from DIR.
     pub fn schema_name(self) -> &'static str {
         match self {
             File::Consortium => "schema/consortium.json",
@@ -64,7 +64,7 @@ impl File {
     }
 }
 
-/// Path and text of every schema file, as `comuni schema DIR` writes them.
+/// Path and text of every schema file, as `comuni -i DIR schema` writes them.
 ///
 /// They are those of single files: what is compulsory is told by `comuni validate`, which sees includes and defaults.
 pub fn files() -> Vec<(String, String)> {

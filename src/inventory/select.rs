@@ -67,7 +67,7 @@ pub fn one(inventory: &Inventory, noun: Noun, name: &str) -> Result<String> {
         (first, second) => {
             let names: Vec<String> = first.into_iter().chain(second).chain(found).collect();
             Err(Failure::usage(format!("`{name}` means several {}s: {}", noun.word(), names.join(", ")))
-                .hint("Name one."))
+                .hint("name one of them"))
         }
     }
 }
@@ -115,7 +115,7 @@ fn member<'a>(inventory: &'a Inventory, selector: &str) -> Result<Vec<&'a str>> 
     if bodies.len() > 1 {
         let names: Vec<String> = bodies.iter().map(|body| format!("{} ({})", body.slug, body.code)).collect();
         return Err(Failure::usage(format!("`{selector}` is the name of several members: {}", names.join(", ")))
-            .hint("Name the one you mean by its slug or its code."));
+            .hint("name the one you mean by its slug or its code"));
     }
     Ok(bodies.into_iter().map(|body| body.slug.as_str()).collect())
 }
@@ -128,18 +128,23 @@ fn nothing(inventory: &Inventory, noun: Noun, selector: &str, known: &[&str]) ->
     let wanted: String = selector.chars().filter(|c| !"*?".contains(*c)).collect();
     let failure = Failure::usage(format!("no {} matches `{}`", noun.word(), selector.escape_debug()));
     let elsewhere = register::by_name(selector);
-    match near(&wanted, names).as_slice() {
+    // `malnate` says it all when `Malnate` is meant too.
+    let mut near = near(&wanted, names);
+    near.sort_by_key(|name| !known.contains(name));
+    let mut said = BTreeSet::new();
+    near.retain(|name| said.insert(name.to_lowercase()));
+    match near.as_slice() {
         [] if noun == Noun::Member && !elsewhere.is_empty() => {
             let titles: Vec<String> = elsewhere.iter().map(|comune| comune.title()).collect();
             failure.hint(format!(
-                "{} is not a member of this consortium; `comuni onboard` makes it one.",
+                "{} is not a member of this consortium: a file in members/ makes it one",
                 titles.join(" or ")
             ))
         }
-        [] if known.is_empty() => failure.hint(format!("The inventory has no {} yet.", noun.word())),
-        [] => failure.hint(format!("There is: {}.", known.join(", "))),
+        [] if known.is_empty() => failure.hint(format!("the inventory has no {} yet", noun.word())),
+        [] => failure.hint(format!("there is: {}", known.join(", "))),
         near => failure.hint(format!(
-            "Did you mean {}?",
+            "did you mean {}?",
             near.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
         )),
     }

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use super::diagnostics::Finding;
+use super::diagnostics::{Diagnostics, Finding};
+use crate::failure::{Failure, Result as Fallible};
 
 /// A file of an inventory larger than this is refused before it is parsed (1 MiB).
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -107,6 +108,18 @@ impl Sources {
         let to = boundary(line, from.saturating_add(span.length as usize));
         let to = from + line[from..to].trim_end().len();
         (line, from..to)
+    }
+}
+
+/// Reads a file that lies in an inventory and is no YAML of it (a template, a playbook), under the same rules.
+///
+/// # Errors
+/// Exit 65, with the remedy: it is not there, no file, too large, not UTF-8.
+pub fn read_file(path: &Path) -> Fallible<String> {
+    let mut sources = Sources::default();
+    match sources.read(path) {
+        Ok(file) => Ok(sources.text(file).to_string()),
+        Err((_, finding)) => Err(Failure::inventory(Diagnostics::new(vec![*finding], sources).render())),
     }
 }
 

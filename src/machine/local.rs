@@ -1,19 +1,24 @@
 //! The real host.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "every rename here stands after a sync of the file and before one of the folder"
+)]
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, OFlags, RenameFlags};
-use sha2::{Digest, Sha256};
 
 use super::process;
 use super::{Command, FileKind, Machine, Output, Ownership, Stat};
+use crate::digest::sha256_of;
 use crate::failure::{Failure, Result};
 
 /// Temporary names begin with this, then the writer's process id: what a killed writer left can be told apart.
@@ -75,7 +80,7 @@ impl Machine for Local {
     }
 
     fn sha256(&self, path: &Path) -> Result<Option<String>> {
-        let digest = found(File::open(path)).and_then(|file| file.map(digest).transpose());
+        let digest = found(File::open(path)).and_then(|file| file.map(sha256_of).transpose());
         digest.map_err(|error| failed("read", path, &error))
     }
 
@@ -260,19 +265,6 @@ fn append(path: &Path, content: &[u8], ownership: &Ownership) -> io::Result<()> 
         return Err(error);
     }
     if new { sync(folder_of(path)) } else { Ok(()) }
-}
-
-fn digest(mut file: File) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut piece = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut piece) {
-            Ok(0) => return Ok(super::hex(&hasher.finalize())),
-            Ok(length) => hasher.update(&piece[..length]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 #[cfg(test)]

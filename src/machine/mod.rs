@@ -13,6 +13,7 @@ pub use command::{Command, Output};
 pub use fake::{Fake, Fault, Node, Program, Unit, World};
 pub use local::Local;
 
+pub use crate::digest::hex;
 use crate::failure::Result;
 
 /// What a path is, without following a symbolic link.
@@ -113,9 +114,4 @@ fn id_in(machine: &dyn Machine, database: &str, name: &str) -> Result<Option<u32
         (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
     });
     Ok(id)
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

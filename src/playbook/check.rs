@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Area, Stage};
+use crate::inventory::diagnostics::nearest;
 use crate::inventory::types::Role;
 use crate::playbook::condition::Condition;
 use crate::playbook::fields;
 use crate::playbook::problem::{Problem, Problems};
 use crate::playbook::read::{Node, Place, Text, Value};
 use crate::playbook::{Each, On, Play, Playbook, Step, render};
-use crate::templates::excerpt::nearest;
 use crate::templates::lint::{self, Shape};
 use crate::templates::{Templates, message_of};
 

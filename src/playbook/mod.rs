@@ -21,6 +21,7 @@ pub use render::{Named, Values, named};
 
 use crate::catalog::{Area, Stage};
 use crate::failure::{Failure, Result};
+use crate::inventory::source::read_file;
 use crate::inventory::types::Role;
 use crate::templates::Templates;
 use crate::templates::lint::Shape;
@@ -129,6 +130,10 @@ pub const AREAS: [(Area, &str); 5] = [
     (Area::Monitoring, "monitoring"),
 ];
 
+/// What to do next about a playbook that is wrong.
+pub const HINT: &str = "the kinds of step and their fields are in docs/playbooks.md; \
+     `comuni show catalog HOST` prints what playbooks make";
+
 /// Reads the playbooks of all areas, built-in or from a layer's `playbooks/`, checks them against what may be named,
 /// and gives their texts to `templates`.
 ///
@@ -145,16 +150,18 @@ pub fn load(
         problems.know(&file, &text);
         match read::read(&text) {
             Ok(node) => playbooks.push(check::playbook(area, &file, origin, &node, problems)),
-            Err(unreadable) => problems.add(&file, unreadable.place, unreadable.why),
+            Err(unreadable) => {
+                for found in unreadable {
+                    problems.add(&file, found.place, found.why);
+                }
+            }
         }
     }
     for playbook in &playbooks {
         check::names(playbook, templates, shapes, problems);
     }
     render::register(&playbooks, templates, problems);
-    problems.none().map_err(|failure| {
-        failure.hint("the kinds of step and their fields are in docs/playbooks.md; `comuni show catalog HOST` prints what playbooks make")
-    })?;
+    problems.none().map_err(|failure| failure.hint(HINT))?;
     Ok(playbooks)
 }
 
@@ -169,8 +176,7 @@ fn files(layers: &[PathBuf]) -> Result<Vec<(Area, String, String, String)>> {
             .map(|layer| (layer, layer.join("playbooks").join(&name)))
             .find(|(_, path)| path.exists());
         if let Some((layer, path)) = own {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|why| Failure::inventory(format!("cannot read {}: {why}", path.display())))?;
+            let text = read_file(&path)?;
             let folder = layer.file_name().unwrap_or_default().to_string_lossy();
             files.push((area, path.display().to_string(), format!("{folder}/playbooks/{name}"), text));
         } else if let Some(file) = Embedded::get(&name) {

@@ -1,9 +1,8 @@
 //! YAML of playbooks as a tree in which every key and value knows its place.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_yaml::Spanned;
+use crate::inventory::diagnostics::{Diagnostic, Diagnostics};
+use crate::inventory::node;
+use crate::inventory::source::{Sources, Span};
 
 /// Where something stands in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,123 +84,56 @@ impl Node {
     }
 }
 
-/// Reads one document. Words such as `no` and numbers such as `0755` stay text; a key that comes twice is an error.
+/// Reads one document, by the one reader and the rules that the files of an inventory have: words such as `no` and
+/// numbers such as `0755` stay text; a key that comes twice, a tab, a bomb of aliases are errors.
 ///
 /// # Errors
-/// Why it is no YAML, and where.
-pub fn read(text: &str) -> Result<Node, Unreadable> {
-    let options = serde_yaml::options! {
-        strict_booleans: true,
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-        with_snippet: false,
-    };
-    let spanned: Spanned<Raw> = serde_yaml::from_str_with_options(text, options).map_err(|error| Unreadable {
-        place: error.location().map(place_of),
-        why: error.without_snippet().to_string().lines().next().unwrap_or_default().to_string(),
-    })?;
-    Ok(node(spanned))
-}
-
-fn place_of(location: serde_yaml::Location) -> Place {
-    let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    Place {
-        line: whole(location.line()).max(1),
-        column: whole(location.column()).max(1),
-        length: usize::try_from(location.span().len()).unwrap_or(1).max(1),
+/// Why it is no YAML, and where; all that was found.
+pub fn read(text: &str) -> Result<Node, Vec<Unreadable>> {
+    let mut sources = Sources::default();
+    let file = sources.add("", text);
+    let mut findings = Vec::new();
+    match (node::parse(&sources, file, &mut findings), findings.is_empty()) {
+        (Some(tree), true) => Ok(convert(&sources, tree)),
+        _ => Err(Diagnostics::new(findings, sources).list().into_iter().map(unreadable).collect()),
     }
 }
 
-fn node(spanned: Spanned<Raw>) -> Node {
-    let place = place_of(spanned.referenced);
-    let value = match spanned.value {
-        Raw::Null => Value::Null,
-        Raw::Bool(value) => Value::Bool(value),
-        Raw::Number(value) => Value::Number(value),
-        Raw::Text(value) => Value::Text(value),
-        Raw::List(values) => Value::List(values.into_iter().map(node).collect()),
-        Raw::Map(entries) => Value::Map(
+fn unreadable(found: Diagnostic) -> Unreadable {
+    let place = Place { line: found.line as usize, column: found.column as usize, length: found.length as usize };
+    let first = found.also.first().map(|first| format!(", {} in line {}", first.label, first.line));
+    let help = found.help.map(|help| format!(": {help}"));
+    Unreadable {
+        place: (place.line > 0).then_some(place),
+        why: [Some(found.message), first, help].into_iter().flatten().collect(),
+    }
+}
+
+fn place(sources: &Sources, span: Span) -> Place {
+    let (line, range) = sources.line(span);
+    Place {
+        line: (span.line as usize).max(1),
+        column: (span.column as usize).max(1),
+        length: line[range].chars().count().max(1),
+    }
+}
+
+fn convert(sources: &Sources, tree: node::Node) -> Node {
+    let place_of = |span| place(sources, span);
+    let value = match tree.value {
+        node::Value::Null => Value::Null,
+        node::Value::Bool(value) => Value::Bool(value),
+        node::Value::Num(number) => number.value.map_or(Value::Text(number.spelling), Value::Number),
+        node::Value::Str(text) => Value::Text(text),
+        node::Value::Seq(nodes) => Value::List(nodes.into_iter().map(|node| convert(sources, node)).collect()),
+        node::Value::Map(entries) => Value::Map(
             entries
                 .into_iter()
-                .map(|(key, value)| (Text { place: place_of(key.referenced), value: key.value }, node(value)))
+                .map(|entry| (Text { value: entry.key, place: place_of(entry.key_span) }, convert(sources, entry.node)))
                 .collect(),
         ),
     };
-    Node { value, place }
-}
-
-enum Raw {
-    Null,
-    Bool(bool),
-    Number(serde_json::Number),
-    Text(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Raw, D::Error> {
-        input.deserialize_any(RawVisitor)
-    }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a YAML value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_none<E: Error>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, input: D) -> Result<Raw, D::Error> {
-        Raw::deserialize(input)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Bool(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Number(value.into()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Number(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Raw, E> {
-        let number = serde_json::Number::from_f64(value);
-        number.map(Raw::Number).ok_or_else(|| E::custom("a number without end has no place in a playbook"))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(value.to_string()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut input: A) -> Result<Raw, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = input.next_element()? {
-            values.push(value);
-        }
-        Ok(Raw::List(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut input: A) -> Result<Raw, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = input.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Raw::Map(entries))
-    }
+    Node { value, place: place_of(tree.span) }
 }
 
 #[cfg(test)]
@@ -228,9 +160,15 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_comes_twice_is_refused_with_its_place() {
-        let error = read("a: 1\nb: 2\na: 3\n").expect_err("twice");
-        assert_eq!(error.place.map(|place| place.line), Some(3));
-        assert!(error.why.contains("duplicate"), "{}", error.why);
+    fn what_an_inventory_may_not_say_a_playbook_may_not_say_either() {
+        for (text, line, why) in [
+            ("a: 1\nb: 2\na: 3\n", 3, "the key `a` stands twice, first here in line 1: keep one of the two"),
+            ("- name: x\n\ton: all\n", 2, "a tab in the indentation: YAML is indented by spaces only"),
+            ("- <<: {}\n", 1, "`<<` is not read here"),
+        ] {
+            let found = read(text).expect_err(text);
+            assert_eq!(found[0].place.map(|place| place.line), Some(line), "{found:?}");
+            assert!(found[0].why.starts_with(why), "{}", found[0].why);
+        }
     }
 }

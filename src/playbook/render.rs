@@ -6,12 +6,12 @@ use serde_json::Value as Json;
 use tera::Context;
 
 use crate::failure::{Failure, Result};
+use crate::inventory::diagnostics::nearest;
 use crate::playbook::check::problem_of;
 use crate::playbook::problem::{Problem, Problems};
 use crate::playbook::read::{Node, Place, Value};
 use crate::playbook::{Playbook, Step};
 use crate::resources::Resource;
-use crate::templates::excerpt::nearest;
 use crate::templates::{Fault, Templates};
 
 /// What templates and conditions may name, for one element on one host.
@@ -130,7 +130,7 @@ impl Step {
             let path: Vec<String> = error.path().iter().skip(1).map(name_of_segment).collect();
             let whole = error.path().to_string();
             let field = whole.split_once('.').map_or(self.kind.as_str(), |(_, field)| field);
-            let message = format!("`{field}`: {}", with_nearest(&error.inner().to_string()));
+            let message = format!("`{field}`: {}", in_words(&error.inner().to_string()));
             let place = if path.is_empty() { self.place } else { self.fields.at(&path).place };
             vec![Problem { file: playbook.file.clone(), place: Some(place), message, trace: None }]
         })
@@ -214,8 +214,27 @@ fn bare_name(text: &str) -> Option<&str> {
     (!path.is_empty() && path.chars().all(plain)).then_some(path)
 }
 
-/// serde says which words there are, but not which one was meant.
-fn with_nearest(message: &str) -> String {
+/// serde speaks of its own types, and says which words there are but not which one was meant.
+fn in_words(message: &str) -> String {
+    if let Some((found, expected)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
+    {
+        let found = match found.split_once(' ') {
+            _ if found == "sequence" => "a list",
+            _ if found == "map" => "a map",
+            _ if found == "null" || found == "unit value" => "nothing",
+            Some((_, value)) => value,
+            None => found,
+        };
+        let expected = match expected {
+            "a string" => "text",
+            "a sequence" => "a list",
+            "u16" | "u32" | "u64" | "i64" | "usize" => "a whole number",
+            other if other.starts_with("struct ") => "a map",
+            other => other,
+        };
+        return format!("{found}, where {expected} is meant");
+    }
     let mut words = message.split('`').skip(1).step_by(2);
     let near = words.next().and_then(|wrong| nearest(wrong, words));
     match near.filter(|_| message.starts_with("unknown")) {

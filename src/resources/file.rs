@@ -1,14 +1,14 @@
 //! A regular file with its whole content.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::differences::{Differences, Known};
 use super::places::{add_ownership, compare_ownership, in_the_way, ownership, placed, straight};
 use super::secret_table::{token_names, tokens};
 use super::{Action, Check, Context, Kind, Means, SecretTable};
+use crate::digest::sha256;
 use crate::failure::{Failure, Result};
-use crate::machine::{FileKind, Machine, Ownership, Stat, hex};
+use crate::machine::{FileKind, Machine, Ownership, Stat};
 
 pub(super) fn root() -> String {
     "root".to_string()
@@ -174,7 +174,7 @@ fn shown(bytes: &[u8], counterpart: &[u8]) -> String {
     let short = bytes.len().max(counterpart.len()) <= SHOWN && std::str::from_utf8(counterpart).is_ok();
     match std::str::from_utf8(bytes) {
         Ok(text) if short => text.to_string(),
-        _ => format!("{} bytes, sha256 {}", bytes.len(), hex(&Sha256::digest(bytes))),
+        _ => format!("{} bytes, sha256 {}", bytes.len(), sha256(bytes)),
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::differences::Known;
 use super::postgres::{self, RoleFacts, Script, limit};
 use super::scram::{self, hmac};
 use super::{Action, Change, Check, Context, Kind, Means};
+use crate::digest::{hex, sha256};
 use crate::failure::{Failure, Result};
-use crate::machine::{Machine, Ownership, hex};
+use crate::machine::{Machine, Ownership};
 
 /// A role: an owner of objects without login, or a login that acts as such an owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,7 +179,7 @@ impl Kind for PostgresRole {
                 let verifier = self.new_verifier(host, &means.context, password)?;
                 script.set("verifier", &verifier)?;
                 script.then("alter role :\"role\" password :'verifier';");
-                let stored = hex(&Sha256::digest(verifier.as_bytes()));
+                let stored = sha256(verifier);
                 known.insert(
                     self.name.clone(),
                     Remembered { given: digest(means.context.host_key, &self.name, password), stored },

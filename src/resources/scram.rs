@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn hmac_agrees_with_rfc_4231() {
         let digest = hmac(b"Jefe", b"what do ya want for nothing?");
-        assert_eq!(crate::machine::hex(&digest), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert_eq!(crate::digest::hex(&digest), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     }
 
     #[test]

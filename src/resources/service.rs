@@ -1,6 +1,7 @@
 //! A systemd unit: service, timer or socket.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -65,8 +66,9 @@ impl State {
         matches!(self.get("UnitFileState"), "static" | "generated" | "transient" | "indirect")
     }
 
+    /// systemd has not read the unit file that is on the disk now.
     fn is_stale(&self) -> bool {
-        self.get("NeedDaemonReload") == "yes"
+        self.get("NeedDaemonReload") == "yes" || !matches!(self.get("LoadState"), "loaded" | "masked")
     }
 }
 
@@ -195,7 +197,8 @@ impl Kind for Service {
     fn check(&self, host: &dyn Machine, _context: &Context) -> Result<Check> {
         self.validated()?;
         let state = self.state(host)?;
-        if state.get("LoadState") == "not-found" {
+        // A unit file that systemd has not read yet is read by the fix.
+        if state.get("LoadState") == "not-found" && host.stat(Path::new(&self.file()))?.is_none() {
             if !self.enabled && is_stopped(&state) && !self.running {
                 return Ok(Check::Correct);
             }

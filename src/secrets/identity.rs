@@ -25,7 +25,9 @@ impl Identities {
     pub fn search(named: &[PathBuf], environment: impl Fn(&str) -> Option<OsString>) -> Identities {
         let mut files = named.to_vec();
         if let Some(listed) = environment("COMUNI_IDENTITY") {
-            files.extend(std::env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty()));
+            // The command line reads the variable too.
+            let further = std::env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty());
+            files.extend(further.filter(|path| !named.contains(path)));
         }
         let home = environment("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let usual = match home {

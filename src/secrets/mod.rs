@@ -34,6 +34,7 @@ pub use token::{AUTHORITY_KEY, CONSORTIUM, Token};
 use crate::authority;
 use crate::failure::{Failure, Result};
 use crate::inventory::Inventory;
+use crate::inventory::diagnostics::nearest;
 use crate::inventory::types::Consortium;
 use crate::resources::{SecretTable, SecretValue};
 
@@ -230,9 +231,8 @@ impl Store {
         if self.owners.contains(&token.owner) {
             return Ok(());
         }
-        let near = self.owners.iter().min_by_key(|owner| strsim::damerau_levenshtein(owner, &token.owner));
         let failure = Failure::usage(format!("{token}: no member has the code `{}`", token.owner));
-        Err(match near.filter(|owner| strsim::damerau_levenshtein(owner, &token.owner) <= 2) {
+        Err(match nearest(&token.owner, self.owners.iter().map(String::as_str)) {
             Some(near) => failure.hint(format!("did you mean `{near}`?")),
             None => failure.hint("`comuni show member NAME` tells a member's code; `consortium` owns what is common"),
         })

@@ -107,6 +107,7 @@ impl Channel {
     pub fn write_all(&mut self, bytes: &[u8], until: Instant) -> Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
+            self.link.listen()?;
             match self.channel.write(rest) {
                 Ok(count) => {
                     rest = &rest[count..];
@@ -205,6 +206,7 @@ impl Channel {
 
     /// Takes all that has arrived. Both streams share one window: when one of them is left, both stop.
     fn drain(&mut self) -> Result<()> {
+        self.link.listen()?;
         loop {
             let mut arrived = 0;
             for stream in [0, ssh2::EXTENDED_DATA_STDERR] {

@@ -16,6 +16,9 @@ const AGAIN: ErrorCode = ErrorCode::Session(-37);
 /// libssh2 sends keepalives no closer than this.
 const CLOSEST_KEEPALIVE: Duration = Duration::from_secs(2);
 
+/// What the socket says when the other side has sent something, or has closed.
+const HEARD: PollFlags = PollFlags::IN.union(PollFlags::HUP).union(PollFlags::ERR);
+
 pub(super) struct Link {
     pub(super) session: ssh2::Session,
     socket: Arc<TcpStream>,
@@ -67,12 +70,30 @@ impl Link {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(self.lost(&error.to_string())),
         }
-        if !sockets[0].revents().is_empty() {
-            self.quiet_since = Instant::now();
-            self.unanswered_since = None;
-            return Ok(());
+        let came = sockets[0].revents();
+        if came.intersects(HEARD) {
+            self.heard();
         }
-        self.keep_alive(every, patience)
+        if came.is_empty() { self.keep_alive(every, patience) } else { Ok(()) }
+    }
+
+    /// Notes that something has come in. To be called before libssh2 takes it off the socket: the answer to a keepalive
+    /// leaves no other trace, and a living host would be taken for lost.
+    pub(super) fn listen(&mut self) -> Result<()> {
+        let mut sockets = [PollFd::new(&self.socket, PollFlags::IN)];
+        match poll(&mut sockets, Some(&Timespec::default())) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(self.lost(&error.to_string())),
+        }
+        if sockets[0].revents().intersects(HEARD) {
+            self.heard();
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self) {
+        self.quiet_since = Instant::now();
+        self.unanswered_since = None;
     }
 
     fn keep_alive(&mut self, every: Duration, patience: Duration) -> Result<()> {
@@ -96,6 +117,7 @@ impl Link {
         mut operation: impl FnMut(&ssh2::Session) -> std::result::Result<T, ssh2::Error>,
     ) -> Result<T> {
         loop {
+            self.listen()?;
             match operation(&self.session) {
                 Ok(done) => return Ok(done),
                 Err(error) if error.code() == AGAIN => {

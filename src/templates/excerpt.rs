@@ -1,4 +1,4 @@
-//! How a place in a text is shown, and which name may have been meant.
+//! How a place in a text is shown.
 
 /// What is wrong, `file:line:column`, the line and a pointer below it.
 ///
@@ -19,17 +19,6 @@ pub fn excerpt(file: &str, text: &str, line: usize, column: usize, length: usize
     )
 }
 
-/// The known name that is most like `name`, when one is near enough to have been meant.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = (name.chars().count() / 3).clamp(1, 3);
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= most)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,12 +29,5 @@ mod tests {
             excerpt("a.yml", "  - flie: {}", 12, 5, 4, "unknown kind `flie`"),
             "unknown kind `flie`\n  --> a.yml:12:5\n   |\n12 |   - flie: {}\n   |     ^^^^"
         );
-    }
-
-    #[test]
-    fn only_a_near_name_is_meant() {
-        assert_eq!(nearest("flie", ["file", "user"]), Some("file"));
-        assert_eq!(nearest("acount", ["account", "data"]), Some("account"));
-        assert_eq!(nearest("zzz", ["file", "user"]), None);
     }
 }

@@ -15,6 +15,8 @@ use rust_embed::RustEmbed;
 use tera::{Context, ErrorKind, Tera};
 
 use crate::failure::{Failure, Result};
+use crate::inventory::diagnostics::nearest;
+use crate::inventory::source::read_file;
 
 /// The built-in templates, by their path below `templates/`.
 #[derive(RustEmbed)]
@@ -86,9 +88,16 @@ impl Templates {
             .tera
             .set_fallback_prefixes(templates.prefixes.clone())
             .map_err(|error| Failure::inventory(error.to_string()))?;
-        templates.add(sources).map_err(|faults| {
+        templates.add(sources).map_err(|mut faults| {
+            for fault in &mut faults {
+                templates.name_nearest(fault);
+            }
             let shown: Vec<String> = faults.iter().map(|fault| templates.show(fault)).collect();
-            Failure::inventory(shown.join("\n\n")).hint(
+            let failure = Failure::inventory(shown.join("\n\n"));
+            if faults.iter().all(|fault| fault.message.starts_with(LOOP)) {
+                return failure.hint("take one `include` of the loop away");
+            }
+            failure.hint(
                 "a template uses Tera 2: https://keats.github.io/tera/; the names it may use are in docs/templates.md",
             )
         })?;
@@ -163,6 +172,14 @@ impl Templates {
         self.tera.render(name, context).map_err(|error| first_fault(&error))
     }
 
+    /// Tera says that an included template is not there, but not which one was meant.
+    fn name_nearest(&self, fault: &mut Fault) {
+        let wanted = fault.message.strip_prefix("Unknown template `").and_then(|rest| rest.strip_suffix('`'));
+        if let Some(near) = wanted.and_then(|wanted| nearest(wanted, self.names())) {
+            fault.message.push_str(&format!(" (did you mean `{near}`?)"));
+        }
+    }
+
     /// The names in a template, and in what it includes, that the values do not offer.
     pub fn unknown_names(&self, name: &str, shape: &lint::Shape) -> Vec<Fault> {
         let mut faults = Vec::new();
@@ -214,7 +231,7 @@ pub fn message_of(unknown: &lint::Unknown) -> String {
     if unknown.known.is_empty() {
         return format!("`{name}` is not defined{place}: nothing has a name there");
     }
-    let near = excerpt::nearest(name, unknown.known.iter().map(String::as_str));
+    let near = nearest(name, unknown.known.iter().map(String::as_str));
     let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
     format!("`{name}` is not defined{place}{near}; there are: {}", unknown.known.join(", "))
 }
@@ -250,7 +267,7 @@ fn faults_of(error: &tera::Error) -> Vec<Fault> {
             }]
         }
         ErrorKind::CircularInclude { include_chain, .. } => {
-            vec![Fault::without_place(format!("a loop of includes: {}", include_chain.join(" includes ")))]
+            vec![Fault::without_place(format!("{LOOP}: {}", include_chain.join(" includes ")))]
         }
         ErrorKind::CircularExtend { tpl, inheritance_chain } => {
             vec![Fault::without_place(format!("a loop of `extends` in {tpl}: {}", inheritance_chain.join(" extends ")))]
@@ -273,6 +290,9 @@ fn in_our_words(message: &str) -> String {
     });
     undefined.map_or_else(|| message.to_string(), |unknown| message_of(&unknown))
 }
+
+/// How the message about templates that include each other begins.
+const LOOP: &str = "a loop of includes";
 
 /// Reads `error: what` and ` --> file:line:column` back from a report.
 fn fault_in_report(report: &str) -> Fault {
@@ -306,12 +326,12 @@ fn read_folder(root: &Path, folder: &Path) -> Result<BTreeMap<String, String>> {
         |path: &Path, why: std::io::Error| Failure::inventory(format!("cannot read {}: {why}", path.display()));
     for entry in std::fs::read_dir(folder).map_err(|why| unreadable(folder, why))? {
         let path = entry.map_err(|why| unreadable(folder, why))?.path();
-        if path.is_dir() {
-            found.extend(read_folder(root, &path)?);
-        } else if path.extension().is_some_and(|extension| extension == "tera") {
-            let text = std::fs::read_to_string(&path).map_err(|why| unreadable(&path, why))?;
+        if path.extension().is_some_and(|extension| extension == "tera") {
+            let text = read_file(&path)?;
             let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
             found.insert(name, text);
+        } else if path.is_dir() {
+            found.extend(read_folder(root, &path)?);
         }
     }
     Ok(found)

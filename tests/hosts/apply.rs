@@ -1,6 +1,6 @@
 //! `apply`: once to bring it about, then nothing.
 
-use crate::harness::{LOZZA, carrier, https, lab, on};
+use crate::harness::{LOZZA, carrier, https, lab, on, tries_on};
 
 #[test]
 fn every_tenant_of_every_member_answers_from_outside_with_a_certificate_of_the_authority() {
@@ -29,7 +29,11 @@ fn a_second_apply_changes_nothing_and_takes_one_exec_per_host() {
         assert!(host["execs"].as_u64().unwrap() <= 2, "{host}");
         assert!(host["received"].as_u64().unwrap() < 100_000, "a no-op answer is short: {host}");
     }
-    assert!(run.objects().iter().all(|object| object["type"] != "step" || object["event"] == "done" || object["event"] == "started"));
+    assert!(
+        run.objects()
+            .iter()
+            .all(|object| object["type"] != "step" || object["event"] == "done" || object["event"] == "started")
+    );
 }
 
 #[test]
@@ -69,9 +73,36 @@ fn an_application_taken_out_of_a_members_file_goes_but_its_data_stay_and_that_is
         lab.comuni(&["apply", "--yes", "--allow", "removals", "--allow", "changes"]).ends_with(0);
         lab.comuni(&["plan", "--detailed-exitcode"]).ends_with(0).says("kept because they hold data");
         assert_eq!(on(host, "cat /srv/comuni/c_e707/albo/data/kept"), "kept");
-        assert_eq!(on("db1", "runuser -u postgres -- psql -Atc \"select count(*) from pg_database where datname='c_e707_albo'\""), "1");
+        assert_eq!(
+            on(
+                "db1",
+                "runuser -u postgres -- psql -Atc \"select count(*) from pg_database where datname='c_e707_albo'\""
+            ),
+            "1"
+        );
         let (status, body) = https(lab, host, "albo.comune.lozza.va.it", "/health");
         assert!(status == "000" || status == "421", "a removed name is not served: {status} {body}");
+    }
+    lab.comuni(&["apply", "--yes"]).ends_with(0);
+    lab.is_converged();
+    assert_eq!(https(lab, host, "albo.comune.lozza.va.it", "/health").0, "200");
+}
+
+#[test]
+fn a_leaving_member_is_stopped_its_name_answers_no_more_and_its_data_stay() {
+    let lab = lab();
+    let host = carrier("c_e707-albo");
+    let rows = || on("db1", "runuser -u postgres -- psql -d c_e707_albo -Atc 'select count(*) from installation'");
+    let before = rows();
+    let file = lab.varese().join("members/lozza.yml");
+    {
+        let _edited = lab.edit(&file, |text| text.replace("status: active", "status: leaving"));
+        lab.comuni(&["apply", "--yes", "--allow", "changes"]).ends_with(0);
+        lab.is_converged();
+        assert_eq!(tries_on(host, "systemctl is-active comuni-c_e707-albo.service").1, "inactive");
+        assert_ne!(https(lab, host, "albo.comune.lozza.va.it", "/health").0, "200");
+        assert_eq!(on(host, "test -d /srv/comuni/c_e707/albo/data/attachments && echo there"), "there");
+        assert_eq!(rows(), before);
     }
     lab.comuni(&["apply", "--yes"]).ends_with(0);
     lab.is_converged();

@@ -4,12 +4,15 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::harness::{carrier, eventually, https, lab, lab_does, on, tries_on};
+use crate::harness::{broken, carrier, eventually, https, lab, on, tries_on};
 
 /// Work for both application hosts and the database host that takes some seconds.
 fn work_everywhere() {
     for host in ["app1", "app2"] {
-        on(host, "for unit in /etc/systemd/system/comuni-*.service; do systemctl stop $(basename $unit); rm $unit; done; systemctl daemon-reload");
+        on(
+            host,
+            "for unit in /etc/systemd/system/comuni-*.service; do systemctl stop $(basename $unit); rm $unit; done; systemctl daemon-reload",
+        );
         on(host, "for file in /etc/nginx/comuni.d/*.conf; do echo '# by hand' >> $file; done");
     }
 }
@@ -24,27 +27,44 @@ fn a_host_cut_off_in_mid_apply_leaves_the_others_to_end_well_and_one_apply_finis
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut cut = false;
+    let mut cut = None;
     let mut said = String::new();
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
         let object: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if !cut && object["type"] == "step" && object["host"] == "app2" && object["id"].as_str().is_some_and(|id| id.starts_with("file:/etc/systemd")) {
-            lab_does(&["cut", "app2"]);
-            cut = true;
+        if cut.is_none()
+            && object["type"] == "step"
+            && object["host"] == "app2"
+            && object["id"].as_str().is_some_and(|id| id.starts_with("file:/etc/systemd"))
+        {
+            cut = Some(broken("cut", "join", "app2", &[]));
         }
         said.push_str(&line);
         said.push('\n');
     }
-    assert!(cut, "app2 never came to its work:\n{said}");
+    assert!(cut.is_some(), "app2 never came to its work:\n{said}");
     assert_eq!(child.wait().unwrap().code(), Some(3), "{said}");
-    assert!(said.lines().any(|line| line.contains("\"host_result\"") && line.contains("\"app2\"") && line.contains("\"lost\"")), "{said}");
-    assert!(said.lines().any(|line| line.contains("\"host_result\"") && line.contains("\"app1\"") && line.contains("\"done\"")), "{said}");
-    lab_does(&["join", "app2"]);
-    eventually("app2 can be reached again", Duration::from_secs(20), || lab.comuni(&["plan", "--host", "app2"]).status == 0);
+    assert!(
+        said.lines()
+            .any(|line| line.contains("\"host_result\"") && line.contains("\"app2\"") && line.contains("\"lost\"")),
+        "{said}"
+    );
+    assert!(
+        said.lines()
+            .any(|line| line.contains("\"host_result\"") && line.contains("\"app1\"") && line.contains("\"done\"")),
+        "{said}"
+    );
+    drop(cut);
+    eventually("app2 can be reached again", Duration::from_secs(20), || {
+        lab.comuni(&["plan", "--host", "app2"]).status == 0
+    });
     lab.apply_when_free().ends_with(0);
     lab.is_converged();
-    assert_eq!(on("app2", "nginx -T 2>/dev/null | grep -c 'by hand' || true"), "0", "the reload that was owed was paid");
+    assert_eq!(
+        on("app2", "nginx -T 2>/dev/null | grep -c 'by hand' || true"),
+        "0",
+        "the reload that was owed was paid"
+    );
 }
 
 #[test]
@@ -66,8 +86,11 @@ fn a_reload_that_was_owed_is_shown_by_plan_and_paid_by_the_next_apply() {
 fn a_second_apply_is_told_who_holds_the_lock_since_when_and_from_where() {
     let lab = lab();
     let host = carrier("c_e707-albo");
-    on(host, "systemctl stop comuni-c_e707-albo.service; mkdir -p /run/systemd/system/comuni-c_e707-albo.service.d; \
-              printf '[Service]\\nExecStartPre=/bin/sleep 8\\n' > /run/systemd/system/comuni-c_e707-albo.service.d/slow.conf; systemctl daemon-reload");
+    on(
+        host,
+        "systemctl stop comuni-c_e707-albo.service; mkdir -p /run/systemd/system/comuni-c_e707-albo.service.d; \
+              printf '[Service]\\nExecStartPre=/bin/sleep 8\\n' > /run/systemd/system/comuni-c_e707-albo.service.d/slow.conf; systemctl daemon-reload",
+    );
     let mut first = lab.command(&["apply", "--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("the first apply holds the lock", Duration::from_secs(10), || {
         tries_on(host, "grep -q tester /run/comuni/lock").0 == 0
@@ -82,13 +105,24 @@ fn a_second_apply_is_told_who_holds_the_lock_since_when_and_from_where() {
 fn a_full_disk_fails_one_member_keeps_the_old_file_and_the_others_go_on() {
     let lab = lab();
     let host = carrier("c_e707-albo");
-    on(host, "cp /etc/comuni/tenants/c_e707-albo/* /root/");
-    lab_does(&["fill", host, "/etc/comuni/tenants/c_e707-albo", "1"]);
-    on(host, "head -c 2000000 /dev/zero > /etc/comuni/tenants/c_e707-albo/zeros || true; \
-              for unit in /etc/systemd/system/comuni-c_*.service; do echo '# by hand' >> $unit; done");
+    let folder = "/etc/comuni/tenants/c_e707-albo";
+    let full = broken("fill", "unfill", host, &[folder, "1"]);
+    on(
+        host,
+        &format!(
+            "echo '# by hand' | tee -a {folder}/environment /etc/nginx/comuni.d/*.conf >/dev/null; head -c 64000000 /dev/zero > {folder}/zeros || true"
+        ),
+    );
     let run = lab.comuni(&["apply", "--yes", "--allow", "changes"]);
-    lab_does(&["unfill", host, "/etc/comuni/tenants/c_e707-albo"]);
-    run.ends_with(3).says("No space left on device").says("Lozza");
+    let kept = on(
+        host,
+        &format!(
+            "grep -c 'by hand' {folder}/environment; ls -A {folder} | grep -c '^.comuni-' || true; rm {folder}/zeros"
+        ),
+    );
+    drop(full);
+    run.ends_with(3).says("No space left on device").says("Lozza").says("Not finished for: Lozza\n");
+    assert_eq!(kept, "1\n0", "the old file is whole, and no temporary file is left");
     lab.comuni(&["apply", "--yes"]).ends_with(0);
     lab.is_converged();
 }
@@ -118,9 +152,9 @@ fn a_fragment_that_nginx_refuses_fails_its_owner_and_stays_out_while_the_others_
 #[test]
 fn a_host_that_lost_its_power_is_named_and_comes_back() {
     let lab = lab();
-    lab_does(&["kill", "mon1"]);
+    let dead = broken("kill", "boot", "mon1", &[]);
     lab.comuni(&["apply", "--yes"]).ends_with(3).says("mon1");
-    lab_does(&["boot", "mon1"]);
+    drop(dead);
     lab.comuni(&["apply", "--yes"]).ends_with(0);
     lab.is_converged();
 }

@@ -36,13 +36,23 @@ impl Run {
 
     #[track_caller]
     pub fn says(self, words: &str) -> Run {
-        assert!(self.text().contains(words), "does not say {words:?}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        assert!(
+            self.text().contains(words),
+            "does not say {words:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
     #[track_caller]
     pub fn does_not_say(self, words: &str) -> Run {
-        assert!(!self.text().contains(words), "says {words:?}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        assert!(
+            !self.text().contains(words),
+            "says {words:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
@@ -62,7 +72,8 @@ static LAB: OnceLock<Lab> = OnceLock::new();
 /// The lab, converged.
 pub fn lab() -> &'static Lab {
     LAB.get_or_init(|| {
-        let run = std::env::var_os("COMUNI_TEST_RUN").map_or_else(|| PathBuf::from("/var/lib/comuni-demo"), PathBuf::from);
+        let run =
+            std::env::var_os("COMUNI_TEST_RUN").map_or_else(|| PathBuf::from("/var/lib/comuni-demo"), PathBuf::from);
         let prepared = Command::new(root().join("tests/lab/prepare")).arg(&run).status().unwrap();
         assert!(prepared.success(), "tests/lab/prepare failed: is the lab up? (tests/lab/lab up)");
         let lab = Lab { run };
@@ -74,6 +85,11 @@ pub fn lab() -> &'static Lab {
 
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The program under test: the release build, unless `COMUNI_TEST_PROGRAM` names another.
+fn program() -> PathBuf {
+    std::env::var_os("COMUNI_TEST_PROGRAM").map_or_else(|| root().join("target/release/comuni"), PathBuf::from)
 }
 
 /// Runs a verb of `tests/lab/lab`.
@@ -96,7 +112,7 @@ impl Lab {
     /// The program with the lab's inventory and keys, not started yet.
     pub fn command(&self, words: &[&str]) -> Command {
         let key = lab_does(&["key"]);
-        let mut command = Command::new(root().join("target/release/comuni"));
+        let mut command = Command::new(program());
         command
             .args(words)
             .env_clear()
@@ -128,7 +144,7 @@ impl Lab {
         let began = Instant::now();
         loop {
             let run = self.comuni(&["apply", "--yes"]);
-            if run.status != 6 || began.elapsed() > Duration::from_secs(40) {
+            if !run.text().contains("holds the lock") || began.elapsed() > Duration::from_secs(40) {
                 return run;
             }
             std::thread::sleep(Duration::from_millis(500));
@@ -194,7 +210,8 @@ pub fn https(lab: &Lab, host: &str, name: &str, path: &str) -> (String, String) 
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let (body, status) = text.rsplit_once('\n').unwrap_or((&text, ""));
-    let body = if output.status.success() { body.to_string() } else { String::from_utf8_lossy(&output.stderr).into_owned() };
+    let body =
+        if output.status.success() { body.to_string() } else { String::from_utf8_lossy(&output.stderr).into_owned() };
     (status.to_string(), body)
 }
 
@@ -217,4 +234,21 @@ pub fn carrier(tenant: &str) -> &'static str {
         .into_iter()
         .find(|host| tries_on(host, &format!("test -d /etc/comuni/tenants/{tenant}")).0 == 0)
         .unwrap_or_else(|| panic!("no host carries {tenant}"))
+}
+
+/// Breaks something in the lab with one verb, and repairs it with another when it is dropped, also by a failing test.
+#[must_use]
+pub struct Broken(Vec<String>);
+
+pub fn broken(verb: &str, repair: &str, host: &str, rest: &[&str]) -> Broken {
+    lab_does(&[&[verb, host], rest].concat());
+    let path = rest.first().map(ToString::to_string);
+    Broken([repair.to_string(), host.to_string()].into_iter().chain(path).collect())
+}
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        let words: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        lab_does(&words);
+    }
 }

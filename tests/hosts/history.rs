@@ -1,6 +1,6 @@
 //! `history`: what was done, by whom, from a chain that shows when it was tampered with.
 
-use crate::harness::{lab, lab_does, on};
+use crate::harness::{broken, lab, on};
 
 #[test]
 fn a_run_is_recorded_with_who_when_and_what() {
@@ -16,7 +16,7 @@ fn a_record_changed_by_hand_is_noticed() {
     let lab = lab();
     lab.comuni(&["apply", "--yes"]).ends_with(0);
     let chain = on("ops1", "ls /var/lib/comuni/evidence/*.jsonl | head -n 1");
-    on("ops1", &format!("cp -p {chain} /root/chain; sed -i '1s/tester/nobody/' {chain}"));
+    on("ops1", &format!("cp -p {chain} /root/chain; sed -i '1s/apply/other/' {chain}"));
     let run = lab.comuni(&["history"]);
     on("ops1", &format!("mv /root/chain {chain}"));
     assert!(run.text().contains("broken"), "{}", run.text());
@@ -26,10 +26,10 @@ fn a_record_changed_by_hand_is_noticed() {
 #[test]
 fn without_the_control_host_records_wait_in_the_outbox_and_are_delivered_later() {
     let lab = lab();
-    lab_does(&["cut", "ops1"]);
+    let cut = broken("cut", "join", "ops1", &[]);
     on("mon1", "ln -sfn /usr/share/zoneinfo/UTC /etc/localtime");
     let run = lab.comuni(&["apply", "--yes", "--host", "mon1"]);
-    lab_does(&["join", "ops1"]);
+    drop(cut);
     run.ends_with(0).says("outbox");
     lab.apply_when_free().ends_with(0);
     lab.comuni(&["history", "--last", "2"]).ends_with(0).does_not_say("outbox");

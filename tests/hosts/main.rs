@@ -3,6 +3,14 @@
 //! `./check` boots the lab and runs them one after the other; by hand: `tests/lab/lab up`, then
 //! `cargo test --test hosts -- --test-threads=1`. Each test leaves the hosts as the inventory says.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and makes the files and processes of the world around"
+)]
+
 mod harness;
 
 mod apply;

@@ -13,7 +13,11 @@ fn a_hand_edit_is_the_one_difference_and_apply_mends_it() {
         .says("~ file:/etc/nginx/comuni.d/c_e863-albo.conf  (changed on the host by hand)")
         .says("-    client_max_body_size 1g;")
         .says("Plan: 1 to change;");
-    assert_eq!(on(host, "grep -c 'client_max_body_size 1g' /etc/nginx/comuni.d/c_e863-albo.conf"), "1", "plan wrote nothing");
+    assert_eq!(
+        on(host, "grep -c 'client_max_body_size 1g' /etc/nginx/comuni.d/c_e863-albo.conf"),
+        "1",
+        "plan wrote nothing"
+    );
     lab.comuni(&["apply", "--yes"]).ends_with(0).says("1 fixed");
     lab.is_converged();
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{lab, on};
+use crate::harness::{carrier, lab, on};
 
 #[test]
 fn a_changed_host_key_is_refused_before_anything_is_sent() {
@@ -24,7 +24,8 @@ fn a_checkout_older_than_what_was_last_applied_is_refused() {
     let lab = lab();
     let old = lab.inventory().parent().unwrap().with_file_name("old");
     let _ = fs::remove_dir_all(&old);
-    let copied = std::process::Command::new("cp").arg("-a").arg(lab.inventory().parent().unwrap()).arg(&old).status().unwrap();
+    let copied =
+        std::process::Command::new("cp").arg("-a").arg(lab.inventory().parent().unwrap()).arg(&old).status().unwrap();
     assert!(copied.success());
     let file = lab.varese().join("members/lozza.yml");
     let newer = fs::read_to_string(&file).unwrap() + "x-note: newer\n";
@@ -47,15 +48,18 @@ fn a_member_whose_file_was_deleted_is_not_a_removal_but_a_refusal() {
     fs::remove_file(&file).unwrap();
     let run = lab.comuni(&["plan"]);
     fs::write(&file, before).unwrap();
-    run.ends_with(65).says("c_e707").says("leaving").says("offboard");
+    run.ends_with(65).says("c_e707").says("leaving");
     lab.is_converged();
 }
 
 #[test]
 fn the_brake_holds_a_plan_that_changes_too_much() {
     let lab = lab();
-    on("app1", "for file in /etc/nginx/comuni.d/*.conf /etc/systemd/system/comuni-*.service /etc/comuni/tenants/*/*; do [ ! -f $file ] || chmod 0604 $file; done; \
-                chmod 0700 /srv/comuni/*/albo/data");
+    on(
+        "app1",
+        "for file in /etc/nginx/comuni.d/*.conf /etc/systemd/system/comuni-*.service /etc/comuni/tenants/*/*; do [ ! -f $file ] || chmod 0604 $file; done; \
+                chmod 0700 /srv/comuni/*/albo/data",
+    );
     let run = lab.comuni(&["apply", "--yes"]);
     if run.status == 0 {
         panic!("the brake let it pass: {}", run.text());
@@ -90,5 +94,17 @@ fn without_a_terminal_and_without_yes_nothing_is_done() {
     on("mon1", "timedatectl set-timezone UTC 2>/dev/null || ln -sfn /usr/share/zoneinfo/UTC /etc/localtime");
     lab.comuni(&["apply"]).ends_with(64).says("--yes");
     lab.comuni(&["apply", "--yes"]).ends_with(0);
+    lab.is_converged();
+}
+
+#[test]
+fn a_member_on_a_machine_without_baseline_is_refused_and_the_remedy_named() {
+    let lab = lab();
+    let host = carrier("c_e707-albo");
+    on(host, "mv /var/lib/comuni/manifest.json /root/; chmod 0700 /srv/comuni/c_e707/albo/data");
+    let run = lab.comuni(&["apply", "--member", "lozza", "--yes"]);
+    on(host, "mv /root/manifest.json /var/lib/comuni/");
+    run.ends_with(1).says("has no baseline yet").says(&format!("--area host --host {host}"));
+    lab.comuni(&["apply", "--yes"]).ends_with(0).says("1 fixed");
     lab.is_converged();
 }

@@ -8,11 +8,14 @@ const TOKEN: &str = "secret://c_e707/albo/database_password_a";
 
 /// Everywhere that others could look on a host, and our own state: paths in which the word stands.
 fn found_on(host: &str, word: &str) -> String {
-    on(host, &format!(
-        "(grep -rlF '{word}' /var/lib/comuni /run/comuni /var/log /etc/systemd /etc/nginx 2>/dev/null; \
+    on(
+        host,
+        &format!(
+            "(grep -rlF '{word}' /var/lib/comuni /run/comuni /var/log /etc/systemd /etc/nginx 2>/dev/null; \
           find / -xdev -type f -perm -o=r -size -1000k -not -path '/proc/*' -not -path '/sys/*' -not -path '/usr/*' -not -path '/var/lib/dpkg/*' -exec grep -lF '{word}' {{}} + 2>/dev/null; \
           journalctl --no-pager -o export 2>/dev/null | grep -F '{word}' | head -n 3) | sort -u || true"
-    ))
+        ),
+    )
 }
 
 /// In files on the control machine that belong to the run, but for the encrypted ones.
@@ -27,11 +30,15 @@ fn a_poison_word_as_database_password_is_nowhere() {
     let lab = lab();
     let host = carrier("c_e707-albo");
     let poison = format!("Vipera{}berus", std::process::id());
-    lab.comuni_reading(&["secrets", "set", TOKEN], &poison).ends_with(0).does_not_say(&poison);
+    lab.comuni_reading(&["secrets", "set", "--replace", TOKEN], &poison).ends_with(0).does_not_say(&poison);
 
     // Looks at every process on both sides while the apply runs.
-    let watch = format!("for i in $(seq 100); do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -F '{}' && exit 1; sleep 0.05; done; exit 0", &poison[1..]);
-    let mut watcher = Command::new("sh").args(["-c", &watch]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let watch = format!(
+        "for i in $(seq 100); do cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -F '{}' && exit 1; sleep 0.05; done; exit 0",
+        &poison[1..]
+    );
+    let mut watcher =
+        Command::new("sh").args(["-c", &watch]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     lab.comuni(&["plan", "-v"]).ends_with(0).does_not_say(&poison).says("secret, not shown");
     lab.comuni(&["plan", "-v", "--format", "json"]).ends_with(0).does_not_say(&poison);
     lab.comuni(&["apply", "--yes", "-v", "--format", "json"]).ends_with(0).does_not_say(&poison);
@@ -47,10 +54,18 @@ fn a_poison_word_as_database_password_is_nowhere() {
     lab.is_converged();
 
     // The one place where it must be, which others cannot read.
-    assert_eq!(on(host, &format!("grep -rlF '{poison}' /etc/comuni/tenants")), "/etc/comuni/tenants/c_e707-albo/pgpass");
+    assert_eq!(
+        on(host, &format!("grep -rlF '{poison}' /etc/comuni/tenants")),
+        "/etc/comuni/tenants/c_e707-albo/pgpass"
+    );
 
     // This test can fail: a world-readable copy and a line in the journal are found.
-    on(host, &format!("install -m 0644 /etc/comuni/tenants/c_e707-albo/pgpass /var/tmp/poison; logger 'x {poison}'; sleep 0.5"));
+    on(
+        host,
+        &format!(
+            "install -m 0644 /etc/comuni/tenants/c_e707-albo/pgpass /var/tmp/poison; logger 'x {poison}'; sleep 0.5"
+        ),
+    );
     let found = found_on(host, &poison);
     on(host, "rm /var/tmp/poison; journalctl --rotate -q; journalctl --vacuum-time=1s -q");
     assert!(found.contains("/var/tmp/poison"), "{found}");
@@ -60,7 +75,7 @@ fn a_poison_word_as_database_password_is_nowhere() {
 #[test]
 fn without_an_identity_plan_says_not_checked_and_never_correct() {
     let lab = lab();
-    let output = lab.command(&["plan", "--member", "lozza"]).env("COMUNI_IDENTITY", "/dev/null").output().unwrap();
+    let output = lab.command(&["plan", "--member", "lozza"]).env_remove("COMUNI_IDENTITY").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("not checked"), "{text}");
     assert!(text.contains("postgres_role:c_e707_albo_a"), "{text}");
@@ -70,7 +85,10 @@ fn without_an_identity_plan_says_not_checked_and_never_correct() {
 fn a_password_changed_by_hand_on_the_server_is_seen_and_mended() {
     let lab = lab();
     on("db1", "runuser -u postgres -- psql -qc \"alter role c_e707_albo_a password 'somebody'\"");
-    lab.comuni(&["plan", "--detailed-exitcode"]).ends_with(2).says("postgres_role:c_e707_albo_a").says("secret, not shown");
+    lab.comuni(&["plan", "--detailed-exitcode"])
+        .ends_with(2)
+        .says("postgres_role:c_e707_albo_a")
+        .says("secret, not shown");
     lab.comuni(&["apply", "--yes"]).ends_with(0);
     lab.is_converged();
 }

@@ -1,5 +1,18 @@
 //! The tests that need no hosts, one file per verb or rule.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and makes the files and processes of the world around"
+)]
+
+mod bad_input;
 mod borders;
-mod validate;
 mod cli;
+mod compile;
+mod golden;
+mod publiccode;
+mod reference;
+mod validate;

@@ -85,8 +85,8 @@ fn a_play_says_what_it_is_with_words_that_exist() {
         ("- name: A\n  on: all\n  steps:\n    - { group: { name: a }, user: {} }\n", "a step has one kind"),
         ("- name: A\n  on: all\n  steps:\n    - file: { path: /a }\n", "either `content` or `template`"),
         ("name: A\n", "a playbook is a list of plays, not a map"),
-        ("- name: A\n  name: B\n", "duplicate"),
-        ("- name: A\n\ton: all\n", "found a tab"),
+        ("- name: A\n  name: B\n", "the key `name` stands twice, first here in line 1"),
+        ("- name: A\n\ton: all\n", "a tab in the indentation"),
     ] {
         let message = refused(&[("playbooks/host.yml", playbook)]);
         assert!(message.contains(expected), "{playbook}\n{message}");
@@ -106,7 +106,7 @@ fn a_value_of_the_wrong_type_is_told_where_it_stands() {
         ),
         ("    - file: { path: /etc/a, content: x, validate: nginxx }\n", "did you mean `nginx`?"),
         ("    - file: { path: /etc/a, content: x, notify: start a }\n", "is no notification"),
-        ("    - package: { names: a }\n", "expected a sequence"),
+        ("    - package: { names: a }\n", "`names`: \"a\", where a list is meant"),
         ("    - package: { names: [a, { b: c }] }\n", ":5:29"),
     ] {
         let message = refused(&[("playbooks/tenant.yml", &play(step))]);

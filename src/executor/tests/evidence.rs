@@ -37,10 +37,7 @@ fn each_key_has_its_chain_and_the_newest_are_given() {
         .into_iter()
         .map(|(writer, lines)| (writer, lines.iter().map(|line| line["record"]["n"].clone()).collect()))
         .collect();
-    assert_eq!(
-        numbers,
-        [("anna".to_string(), vec![json!(3), json!(4)]), ("bruno".to_string(), vec![json!(9)])]
-    );
+    assert_eq!(numbers, [("anna".to_string(), vec![json!(3), json!(4)]), ("bruno".to_string(), vec![json!(9)])]);
 }
 
 #[test]

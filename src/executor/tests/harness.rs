@@ -22,7 +22,7 @@ use crate::resources::{
 pub struct Host {
     pub fake: Fake,
     pub settings: Settings,
-    pub folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Host {
@@ -39,7 +39,7 @@ impl Host {
         fake.program("systemd-run", |_, _| said(0, ""));
         fake.with_file("/proc/sys/kernel/random/boot_id", "5c1a\n", 0o444);
         fake.with_directory("/etc/comuni", 0o755);
-        Host { fake, settings, folder }
+        Host { fake, settings, _folder: folder }
     }
 
     /// A unit that is installed and runs.
@@ -120,10 +120,13 @@ impl Control {
         Some(event)
     }
 
+    /// Listens until this is heard, or the host has nothing more to say.
     pub fn until(&mut self, wanted: impl Fn(&FromHost) -> bool) {
-        while let Some(event) = self.next() {
-            if wanted(&event) {
-                return;
+        let last = |event: &FromHost| matches!(event, FromHost::Busy(_) | FromHost::Refused { .. } | FromHost::End);
+        while !self.heard.last().is_some_and(last) {
+            match self.next() {
+                Some(event) if !wanted(&event) => {}
+                _ => return,
             }
         }
     }
@@ -178,7 +181,8 @@ fn systemctl(world: &mut World, command: &Command) -> Output {
     match words[..] {
         ["daemon-reload"] => said(0, ""),
         ["show", ref units @ ..] => {
-            let known: Vec<String> = world.notes.keys().filter_map(|key| Some(key.strip_prefix("unit ")?.to_string())).collect();
+            let known: Vec<String> =
+                world.notes.keys().filter_map(|key| Some(key.strip_prefix("unit ")?.to_string())).collect();
             let named = units.iter().map(ToString::to_string).filter(|unit| !unit.contains('*'));
             let all: BTreeSet<String> = named.chain(known).collect();
             let shown: Vec<String> = all

@@ -2,14 +2,15 @@
 
 mod archives;
 mod chain;
-
-
+mod check;
+mod conversation;
 mod evidence;
-
+mod groups;
 mod harness;
-
-
-
-
-
+mod manifest;
+mod owed;
+mod removal;
+mod revert;
+mod stage;
+mod validators;
 mod wire;

@@ -91,6 +91,7 @@ fn a_signal_while_hosts_are_connected_does_not_wait_for_them() {
 
 /// A signal reaches every run in a process, and the tests share theirs: so this one is taken in a child.
 #[test]
+#[allow(clippy::print_stdout, reason = "the child tells its parent what it heard")]
 fn real_signals_are_heard() {
     const CHILD: &str = "COMUNI_TEST_SIGNAL";
     if let Ok(signal) = std::env::var(CHILD) {

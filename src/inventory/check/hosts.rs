@@ -92,10 +92,12 @@ fn login(name: &str, doc: &Doc<Host>, host: &Host, findings: &mut Vec<Finding>) 
 
 fn host_key(name: &str, doc: &Doc<Host>, host: &Host, findings: &mut Vec<Finding>) {
     match &host.host_key {
-        None => findings.push(
-            Finding::warning(doc.head, format!("the host {} has no pinned host key", quoted(name)))
-                .help(format!("`comuni hosts trust {name}` shows and writes it; nothing connects without")),
-        ),
+        None => {
+            findings.push(Finding::warning(doc.head, format!("the host {} has no pinned host key", quoted(name))).help(
+                "nothing connects without: read it on the machine's console with \
+                     `cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub`, and write it here as `host_key:`",
+            ))
+        }
         Some(key) if !is_ed25519(key) => findings.push(
             Finding::error(doc.tree.place(&["host_key"]), format!("the host key of {} cannot be read", quoted(name)))
                 .label("no ssh-ed25519 key")

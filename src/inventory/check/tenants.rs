@@ -202,7 +202,7 @@ impl Here<'_> {
                         self.key(),
                         format!("{} listens on a port, and {} has none", quoted(self.name), self.title()),
                     )
-                    .help("`comuni onboard` writes a free one; by hand: `port: 8001`"),
+                    .help("give it one that no other tenant of its application host has: `port: 8001`"),
                 );
             }
             return;
@@ -236,10 +236,10 @@ impl Here<'_> {
 fn placement(draft: &Draft, doc: &Doc<Member>, member: &Member, findings: &mut Vec<Finding>) {
     let Some(placement) = &member.placement else {
         if !member.applications.is_empty() && !doc.tree.says(&["placement"]) {
-            findings
-                .push(Finding::error(doc.tree.key_place(&["applications"]), "applications without a placement").help(
-                    "`comuni onboard` chooses hosts; by hand: `placement: { application: app1, database: db1 }`",
-                ));
+            findings.push(
+                Finding::error(doc.tree.key_place(&["applications"]), "applications without a placement")
+                    .help("say which hosts carry them: `placement: { application: app1, database: db1 }`"),
+            );
         }
         return;
     };

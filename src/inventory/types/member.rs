@@ -30,7 +30,7 @@ pub struct Member {
     pub domain: Option<Domain>,
     /// Whom to tell.
     pub contacts: Option<Contacts>,
-    /// The hosts that carry its tenants. Written once by `onboard`, never moved by itself.
+    /// The hosts that carry its tenants. Stated once; nothing ever moves by itself.
     pub placement: Option<Placement>,
     /// Its tenants, by the name of the application.
     #[serde(default)]
@@ -70,7 +70,7 @@ pub enum Status {
     Joining,
     /// A member.
     Active,
-    /// Its tenants are stopped and its data kept until `offboard`.
+    /// Its tenants are stopped and its data kept.
     Leaving,
 }
 
@@ -139,6 +139,6 @@ pub struct Tenant {
     pub size: Option<String>,
     /// The name it answers under; `<application>.<zone>` when not said.
     pub host_name: Option<String>,
-    /// TCP port on the loopback address, for an application that cannot listen on a socket. Written once by `onboard`.
+    /// TCP port on the loopback address, for an application that cannot listen on a socket; unique on its host.
     pub port: Option<u16>,
 }

@@ -10,11 +10,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 pub use world::{Node, Unit, World};
 
 use super::{Command, FileKind, Machine, Output, Ownership, Stat};
+use crate::digest::sha256;
 use crate::failure::{Failure, Result};
 
 /// A model of a program: what it answers, and what it does to the world.
@@ -195,7 +194,7 @@ impl Machine for Fake {
     }
 
     fn sha256(&self, path: &Path) -> Result<Option<String>> {
-        Ok(self.read(path)?.map(|content| super::hex(&Sha256::digest(content))))
+        Ok(self.read(path)?.map(sha256))
     }
 
     /// # Panics

@@ -3,7 +3,6 @@
 use super::super::Resource;
 use super::server;
 use crate::machine::{Fake, Node, Ownership};
-use sha2::{Digest, Sha256};
 
 /// A resource, the host it is missing on, and what somebody might do to it there.
 pub(super) struct Sample {
@@ -38,7 +37,7 @@ pub(super) const ARCHIVE: &str = "drwxr-xr-x 0/0 0 2018-06-20 00:00 albo-1.0.0/\
     drwxr-xr-x 0/0 0 2018-06-20 00:00 albo-1.0.0/static/\n";
 
 pub(super) fn archive_hash() -> String {
-    crate::machine::hex(&Sha256::digest(ARCHIVE))
+    crate::digest::sha256(ARCHIVE)
 }
 
 fn nothing(_host: &mut Fake) {}

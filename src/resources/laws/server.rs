@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::super::postgres::QUESTION;
-use crate::machine::{Command, Fake, Output, World, hex};
+use crate::digest::sha256;
+use crate::machine::{Command, Fake, Output, World};
 
 const NOTE: &str = "postgres";
 
@@ -139,7 +139,7 @@ fn alter_role(role: &mut Value, words: &[&str]) -> bool {
         ["set", "role", "to", owner] => role["acts_as"] = (*owner).into(),
         ["reset", "role"] => role["acts_as"] = Value::Null,
         ["password", "null"] => role["verifier"] = Value::Null,
-        ["password", verifier] => role["verifier"] = hex(&Sha256::digest(verifier)).into(),
+        ["password", verifier] => role["verifier"] = sha256(verifier).into(),
         _ => return false,
     }
     true
