@@ -40,8 +40,11 @@ fn definition(world: &World, name: &str) -> Option<Vec<u8>> {
 
 fn show(world: &World, units: &[&str]) -> Output {
     let known = |pattern: &str| -> Vec<String> {
-        match pattern.strip_prefix('*') {
-            Some(ending) => world.units.keys().filter(|name| name.ends_with(ending)).cloned().collect(),
+        match pattern.split_once('*') {
+            Some((start, end)) => {
+                let matching = |name: &&String| name.starts_with(start) && name.ends_with(end);
+                world.units.keys().filter(matching).cloned().collect()
+            }
             None => vec![pattern.to_string()],
         }
     };
