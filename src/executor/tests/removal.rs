@@ -59,6 +59,31 @@ fn what_holds_data_is_said_to_be_kept_and_is_kept() {
 }
 
 #[test]
+fn what_holds_data_beside_folders_is_kept_too() {
+    use crate::resources::{Group, PostgresDatabase};
+    let group = Resource::Group(Group { name: "c_e863_albo".to_string() });
+    let database = Resource::PostgresDatabase(PostgresDatabase {
+        name: "c_e863_albo".to_string(),
+        owner: "c_e863_albo".to_string(),
+        connection_limit: 10,
+    });
+    let mut host = Host::new();
+    host.fake.with_file("/etc/group", "c_e863_albo:x:990:\n", 0o644);
+    host.apply(wants(vec![owned_by("c_e863", group)]));
+    let mut manifest = host.manifest();
+    let record = manifest.records[0].clone();
+    let id = database.id();
+    manifest.records.push(crate::executor::manifest::Record { id, resource: database, ..record });
+    host.fake.with_file("/var/lib/comuni/manifest.json", serde_json::to_string(&manifest).unwrap(), 0o600);
+    let heard = host.apply(wants(Vec::new()));
+    for id in ["group:c_e863_albo", "postgres_database:c_e863_albo"] {
+        let found = outcome(&heard, id);
+        assert!(matches!(found, Outcome::Differs { action: Action::Keep, .. }), "{id}: {found:?}");
+    }
+    assert_eq!((removes(&heard).len(), fixed(&heard).len(), host.ran("groupdel")), (0, 0, 0));
+}
+
+#[test]
 fn removals_are_looked_for_only_among_what_was_compiled() {
     let mut host = Host::new();
     host.apply(wants(vec![
