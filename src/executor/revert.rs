@@ -190,7 +190,7 @@ pub fn confirm(machine: &mut dyn Machine, settings: &Settings, token: &str) -> R
 /// `comuni-host revert TOKEN`, by the timer: the change is put back, unless it was confirmed.
 ///
 /// # Errors
-/// When something cannot be put back; a second try continues.
+/// When a file cannot be put back (a second try continues), or a daemon refuses what was put back.
 pub fn revert(machine: &mut dyn Machine, settings: &Settings, token: &str) -> Result<()> {
     let pending = pending(settings, token)?;
     let reverting = with_suffix(&pending, ".reverting");
@@ -201,17 +201,20 @@ pub fn revert(machine: &mut dyn Machine, settings: &Settings, token: &str) -> Re
     for file in kept.files.iter().rev() {
         file.put_back(machine)?;
     }
+    let mut told = Ok(());
     for daemon in &kept.daemons {
-        match owed::unit_of(&daemon.notification) {
+        let done = match owed::unit_of(&daemon.notification) {
             Some(unit) if !daemon.was_running => {
                 let command = Command::new(["systemctl", "stop", &unit]);
-                machine.run(&command)?.succeeded(&command)?;
+                machine.run(&command).and_then(|output| output.succeeded(&command)).map(drop)
             }
-            _ => owed::tell(machine, &daemon.notification)?,
-        }
+            _ => owed::tell(machine, &daemon.notification),
+        };
+        told = told.and(done);
     }
     disarm_for_boot(machine, token)?;
-    machine.rename(&reverting, &with_suffix(&pending, ".reverted"))
+    machine.rename(&reverting, &with_suffix(&pending, ".reverted"))?;
+    told
 }
 
 /// Puts back what an earlier run left unconfirmed, and gives the tokens.
@@ -224,7 +227,11 @@ pub fn sweep(machine: &mut dyn Machine, settings: &Settings) -> Result<Vec<Strin
         let (token, state) = name.split_once('.').unwrap_or((&name, ""));
         if matches!(state, "" | "reverting") && is_token(token) {
             stop_timer(machine, token)?;
-            revert(machine, settings, token)?;
+            let reverted = revert(machine, settings, token);
+            // A daemon that refuses its old file is still owed a word, and the files to come may be the remedy.
+            if machine.stat(&settings.reverts().join(format!("{token}.reverted")))?.is_none() {
+                reverted?;
+            }
             put_back.push(token.to_string());
         } else if is_token(token) {
             // A confirmation that was cut off may have left it.

@@ -194,6 +194,26 @@ fn the_next_apply_puts_back_first_what_was_never_confirmed_and_a_plan_does_not()
 }
 
 #[test]
+fn a_daemon_that_refuses_what_was_put_back_does_not_keep_every_later_apply_out() {
+    let (mut host, _) = killed_while_waiting();
+    // By hand or by age the old rules are no good any more: only new ones will do.
+    host.fake.world.notes.insert("refuses nftables.service".to_string(), RULES.to_string());
+    let kept = host.fake.world.text("/var/lib/comuni/revert/0123456789abcdef0123456789abcdef/kept.json");
+    let bad = kept.replace("b2xkCg==", "cG9pc29uCg==");
+    host.fake.with_file("/var/lib/comuni/revert/0123456789abcdef0123456789abcdef/kept.json", bad, 0o600);
+    let good = || File {
+        confirm: None,
+        ..match rules("good\n").resource {
+            crate::resources::Resource::File(file) => file,
+            _ => unreachable!(),
+        }
+    };
+    let heard = host.apply(wants(vec![owned_by("host", good())]));
+    assert_eq!(fixed(&heard), ["file:/etc/nftables.conf"], "{heard:#?}");
+    assert_eq!(host.text(RULES), "good\n");
+}
+
+#[test]
 fn a_token_cannot_lead_out_of_the_folder() {
     let mut host = host();
     let settings = host.settings.clone();
