@@ -242,8 +242,12 @@ fn many_resources_ask_postgresql_and_systemd_once() {
     let ours = |resource: &&Resource| {
         matches!(resource, Resource::PostgresRole(_) | Resource::PostgresDatabase(_) | Resource::PostgresGrant(_))
     };
-    host.world.units.insert("comuni-c_e863-albo.service".to_string(), crate::machine::Unit::default());
-    for resource in resources.iter().filter(|resource| ours(resource) || matches!(resource, Resource::Service(_))) {
+    let tenants = ["c_a826", "c_e863", "c_e707"].map(|code| {
+        let unit = format!("comuni-{code}-albo.service");
+        host.world.units.insert(unit.clone(), crate::machine::Unit::default());
+        Resource::Service(crate::resources::service::Service { unit, enabled: true, running: true })
+    });
+    for resource in resources.iter().filter(ours).chain(&tenants) {
         check(resource, &host);
     }
     let count = |program: &str| host.asked().iter().filter(|argv| argv.starts_with(program)).count();
