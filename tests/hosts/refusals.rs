@@ -28,7 +28,7 @@ fn a_checkout_older_than_what_was_last_applied_is_refused() {
         std::process::Command::new("cp").arg("-a").arg(lab.inventory().parent().unwrap()).arg(&old).status().unwrap();
     assert!(copied.success());
     let file = lab.varese().join("members/lozza.yml");
-    let newer = fs::read_to_string(&file).unwrap() + "x-note: newer\n";
+    let newer = fs::read_to_string(&file).unwrap() + &format!("x-note-{}: newer\n", std::process::id());
     fs::write(&file, newer).unwrap();
     lab.comuni(&["apply", "--yes"]).ends_with(0);
     let old_lab = old.join("lab");
