@@ -214,7 +214,7 @@ impl Survey {
             ))
             .hint(
                 "a body that leaves keeps its file: put it back with `membership: { status: leaving }`, then apply: \
-                 its tenants stop, its data stay",
+                 its tenants stop, its data stay until it is offboarded",
             ));
         }
         for (host, hold, _) in compared().filter(|_| !older) {

@@ -48,7 +48,7 @@ fn a_member_whose_file_was_deleted_is_not_a_removal_but_a_refusal() {
     fs::remove_file(&file).unwrap();
     let run = lab.comuni(&["plan"]);
     fs::write(&file, before).unwrap();
-    run.ends_with(65).says("c_e707").says("leaving");
+    run.ends_with(65).says("c_e707").says("leaving").says("offboard");
     lab.is_converged();
 }
 
