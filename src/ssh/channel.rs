@@ -11,6 +11,9 @@ use crate::failure::{Failure, Result};
 /// How much of a command's stderr is kept for messages: its end.
 const STDERR_KEPT: usize = 16 * 1024;
 
+/// How much is taken from the link before somebody looks at it: a host that sends faster than we read must not keep us here.
+const TAKEN_AT_ONCE: usize = 1024 * 1024;
+
 /// More than this unread means that the other side sends without end.
 const UNREAD: usize = 128 * 1024 * 1024;
 
@@ -114,7 +117,7 @@ impl Channel {
                     self.link.traffic.sent += count as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.drain()?;
+                    let drained = self.drain()?;
                     if self.channel.eof() {
                         return Err(self.ended_early());
                     }
@@ -126,7 +129,9 @@ impl Channel {
                             bytes.len()
                         )));
                     }
-                    self.link.wait(until)?;
+                    if drained {
+                        self.link.wait(until)?;
+                    }
                 }
                 Err(_) if self.channel.eof() => return Err(self.ended_early()),
                 Err(error) => return Err(self.link.lost(&error.to_string())),
@@ -168,7 +173,7 @@ impl Channel {
         let Channel { link, channel, .. } = &mut self;
         link.complete("closing a command's input", until, |_| channel.send_eof())?;
         loop {
-            self.drain()?;
+            let drained = self.drain()?;
             self.unread.clear();
             if self.channel.eof() {
                 break;
@@ -180,7 +185,9 @@ impl Channel {
                     within.as_secs()
                 )));
             }
-            self.link.wait(until)?;
+            if drained {
+                self.link.wait(until)?;
+            }
         }
         let Channel { mut link, mut channel, stderr, .. } = self;
         link.complete("closing a channel", until, |_| channel.close())?;
@@ -204,9 +211,11 @@ impl Channel {
         self.link.traffic
     }
 
-    /// Takes all that has arrived. Both streams share one window: when one of them is left, both stop.
-    fn drain(&mut self) -> Result<()> {
+    /// Takes what has arrived. Both streams share one window: when one of them is left, both stop.
+    /// False when more is there already, for which the socket may not wake us.
+    fn drain(&mut self) -> Result<bool> {
         self.link.listen()?;
+        let mut taken = 0;
         loop {
             let mut arrived = 0;
             for stream in [0, ssh2::EXTENDED_DATA_STDERR] {
@@ -230,7 +239,11 @@ impl Channel {
             }
             // Reading one stream may have queued data of the other, for which the socket will not wake us.
             if arrived == 0 && self.channel.read_window().available == 0 {
-                return Ok(());
+                return Ok(true);
+            }
+            taken += arrived;
+            if taken >= TAKEN_AT_ONCE {
+                return Ok(false);
             }
         }
     }

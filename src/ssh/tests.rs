@@ -225,6 +225,20 @@ fn reading_in_vain_ends_after_the_timeout_and_the_command_goes_on() {
 }
 
 #[test]
+fn a_command_that_prints_without_end_is_read_piece_by_piece_and_can_be_left() {
+    let sshd = Sshd::start(&[]);
+    let mut channel = connect(&sshd).unwrap().exec("cat /dev/zero").unwrap();
+    let mut buffer = [0; 4096];
+    for _ in 0..1000 {
+        assert!(matches!(channel.read(&mut buffer, Duration::from_secs(20)).unwrap(), Read::Data(_)));
+    }
+    let received = channel.traffic().received;
+    assert!(received < 16 * 1024 * 1024, "{received} bytes were taken to hand over 4 MB");
+    let failure = channel.finish(Duration::from_millis(500)).err().unwrap();
+    assert!(failure.message.contains("did not end within"), "{failure}");
+}
+
+#[test]
 fn a_dead_peer_is_noticed_within_the_silence() {
     let sshd = Sshd::start(&[]);
     let limits = Limits { silence: Duration::from_secs(6), ..sshd.limits() };
