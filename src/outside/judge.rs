@@ -9,7 +9,7 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use super::keys::{self, Proof, day, prove};
 use super::look::{Answers, Seen, Set};
 use super::parent::Delegation;
-use super::sets::{SetKey, bare, by_set, said, same_data};
+use super::sets::{SetKey, bare, by_set, is_of_signing, said, same_data};
 use super::troubles::{Finding, Findings, Trouble};
 use super::{Service, Wanted};
 use crate::failure::Kind;
@@ -228,6 +228,12 @@ impl Look<'_> {
                 continue;
             }
             versions.entry(keys::ds(zone, &keys)).or_default().push(*place);
+            if answers.chain_broken {
+                let what =
+                    "the chain of its names (NSEC) does not lead around the zone: what else it serves is not seen";
+                self.findings.at(*place, Trouble::BadSignature, what);
+                proven = false;
+            }
             proven &= self.anchored(&keys, known);
             proven &= self.proofs(*place, answers, &keys, known.now);
         }
@@ -350,12 +356,6 @@ fn cuts(wanted: &Wanted) -> BTreeSet<Name> {
 
 fn is_address(kind: RecordType) -> bool {
     matches!(kind, RecordType::A | RecordType::AAAA)
-}
-
-/// What a server that signs adds by itself.
-fn is_of_signing(kind: RecordType) -> bool {
-    use RecordType::{CDNSKEY, CDS, DNSKEY, NSEC, NSEC3, NSEC3PARAM, RRSIG};
-    matches!(kind, CDNSKEY | CDS | DNSKEY | NSEC | NSEC3 | NSEC3PARAM | RRSIG)
 }
 
 fn word(key: &SetKey) -> String {

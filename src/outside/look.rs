@@ -37,6 +37,8 @@ pub struct Answers {
     pub(super) unanswered: BTreeMap<SetKey, String>,
     /// Names of the zone with their types, from its signed chain of names; `None` when it has none.
     pub(super) names: Option<BTreeMap<Name, BTreeSet<RecordType>>>,
+    /// The chain of names could not be followed around the zone.
+    pub(super) chain_broken: bool,
     /// It looks up foreign names for anybody.
     pub(super) recursion: bool,
     /// It hands out the whole zone to anybody.
@@ -161,6 +163,7 @@ impl Answers {
 
     /// Follows the chain of signed names (NSEC, RFC 4034) once around the zone: nothing that is served stays unseen.
     fn walk(&mut self, line: &mut Line, zone: &Name) {
+        self.chain_broken = true;
         let mut names = BTreeMap::new();
         let mut name = zone.clone();
         while names.len() < MOST_NAMES {
@@ -169,6 +172,7 @@ impl Answers {
             names.insert(name, nsec.type_bit_maps().collect());
             if next == *zone {
                 self.names = Some(names);
+                self.chain_broken = false;
                 return;
             }
             // A chain that turns back would lead around for ever.

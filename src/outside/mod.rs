@@ -3,6 +3,8 @@
 //!
 //! [`look`] asks and is the part with sockets; [`judge`] concludes from what was seen and is pure.
 
+mod bridge;
+mod crowd;
 mod judge;
 mod keys;
 mod line;
@@ -23,6 +25,8 @@ use std::net::SocketAddr;
 
 use hickory_proto::rr::{Name, Record};
 
+pub use bridge::{name, records, text};
+pub use crowd::each;
 pub use judge::{Known, Verdict, judge, nobody_answers};
 pub use line::{Patience, Transport};
 pub use look::{Answers, Seen, look};

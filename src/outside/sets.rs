@@ -44,15 +44,28 @@ pub(super) fn said(records: &[Record]) -> String {
     words.join(", ")
 }
 
-/// As in a zone file; texts in quotes.
-fn data(data: &RData) -> String {
+/// What a server that signs adds by itself.
+pub(super) fn is_of_signing(kind: RecordType) -> bool {
+    use RecordType::{CDNSKEY, CDS, DNSKEY, NSEC, NSEC3, NSEC3PARAM, RRSIG};
+    matches!(kind, CDNSKEY | CDS | DNSKEY | NSEC | NSEC3 | NSEC3PARAM | RRSIG)
+}
+
+/// As in a zone file. The library's own words for texts and CAA do not read back.
+pub(super) fn data(data: &RData) -> String {
     match data {
-        RData::TXT(text) => {
-            let part = |part: &Box<[u8]>| format!("\"{}\"", part.escape_ascii());
-            text.txt_data.iter().map(part).collect::<Vec<_>>().join(" ")
-        }
+        RData::TXT(text) => text.txt_data.iter().map(|part| quoted(part)).collect::<Vec<_>>().join(" "),
+        RData::CAA(caa) => format!("{} {} {}", caa.flags(), caa.tag, quoted(&caa.value)),
         data => data.to_string(),
     }
+}
+
+fn quoted(octets: &[u8]) -> String {
+    let letter = |octet: &u8| match octet {
+        b'"' | b'\\' => format!("\\{}", char::from(*octet)),
+        b' '..=b'~' => char::from(*octet).to_string(),
+        octet => format!("\\{octet:03}"),
+    };
+    format!("\"{}\"", octets.iter().map(letter).collect::<String>())
 }
 
 /// The name without its final dot, as people write it.

@@ -20,6 +20,8 @@ pub(super) struct Target {
     pub(super) member: String,
     /// Why nobody can be asked, when others serve it and their servers are not known.
     pub(super) not_asked: Option<String>,
+    /// Somebody was asked for those servers.
+    pub(super) searched: bool,
 }
 
 /// The zones of the selected members, or the selected zones.
@@ -70,7 +72,7 @@ pub(super) fn target(inventory: &Inventory, body: &Body) -> Result<Option<Target
             servers: servers.collect::<Result<_>>()?,
             pec: served.pec.map(|pec| name(&pec.to_string())).transpose()?,
         };
-        return Ok(Some(Target { wanted, member, not_asked: None }));
+        return Ok(Some(Target { wanted, member, not_asked: None, searched: false }));
     }
     let Some(domain) = body.member.domain.as_ref().filter(|domain| domain.mode == DomainMode::External) else {
         return Ok(None);
@@ -85,7 +87,7 @@ pub(super) fn target(inventory: &Inventory, body: &Body) -> Result<Option<Target
         pec: None,
     };
     let why = "name a --resolver that finds its servers".to_string();
-    Ok(Some(Target { wanted, member, not_asked: Some(why) }))
+    Ok(Some(Target { wanted, member, not_asked: Some(why), searched: false }))
 }
 
 impl Target {
@@ -97,6 +99,7 @@ impl Target {
     /// Finds the servers of a zone that others serve.
     pub(super) fn find_servers(&mut self, resolver: Option<SocketAddr>, patience: Patience) {
         if let (Service::Others, Some(resolver)) = (self.wanted.service, resolver) {
+            self.searched = true;
             match servers_of(&self.wanted.zone, resolver, patience) {
                 Ok(servers) => (self.wanted.servers, self.not_asked) = (servers, None),
                 Err(why) => self.not_asked = Some(why),
@@ -108,4 +111,23 @@ impl Target {
 /// A name without its final dot.
 pub(super) fn bare(name: &Name) -> String {
     name.to_ascii().trim_end_matches('.').to_string()
+}
+
+/// The records that a zone of others must hold: a name for every tenant.
+fn needed(inventory: &Inventory, body: &Body, zone: &str) -> Zone {
+    let Ok(apex) = crate::dns::Name::absolute(zone) else {
+        // The checks of the inventory let no such name pass.
+        return Zone { name: crate::dns::Name::root(), records: Vec::new() };
+    };
+    let ttl = inventory.consortium.dns.as_ref().map_or(3600, |dns| dns.ttl);
+    let record = |plan: &crate::inventory::TenantPlan| {
+        let owner = crate::dns::Name::absolute(&plan.host_name).ok().filter(|name| name.is_within(&apex))?;
+        let data = match inventory.hosts.get(&plan.application_host)?.address.parse().ok()? {
+            IpAddr::V4(address) => Data::A(address),
+            IpAddr::V6(address) => Data::Aaaa(address),
+        };
+        Some(Record { owner, ttl, data, place: 0 })
+    };
+    let records = body.tenants.values().filter_map(record).collect();
+    Zone { name: apex, records }
 }
