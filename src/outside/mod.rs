@@ -31,7 +31,7 @@ pub use judge::{Known, Verdict, judge, nobody_answers};
 pub use line::{Patience, Transport};
 pub use look::{Answers, Seen, look};
 pub use parent::{Delegation, Way, delegation, servers_of};
-pub use remembered::Remembered;
+pub use remembered::{Entry, Remembered};
 pub use textfile::{Measured, textfile};
 pub use transfer::{Key, transfer};
 pub use troubles::{Finding, Trouble};

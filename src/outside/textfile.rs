@@ -24,7 +24,7 @@ pub fn textfile(zones: &[Measured], now: i64) -> String {
     page.metric("comune_dns_check_timestamp_seconds", "When the zones were last looked at from outside.");
     page.line("comune_dns_check_timestamp_seconds", "", now);
     page.each(zones, "comune_dns_ok", "Nothing is wrong with the zone.", |zone| {
-        Some(i64::from(zone.verdict.kind().is_none()))
+        Some(i64::from(zone.verdict.answered && zone.verdict.kind().is_none()))
     });
     page.each(zones, "comune_dns_answered", "At least one server of the zone answered.", |zone| {
         Some(i64::from(zone.verdict.answered))

@@ -40,7 +40,9 @@ pub(super) fn run(global: &Global, options: &Check, out: &Out) -> Result<()> {
     nobody_answers(&mut asked.map(|zone| &mut zone.verdict).collect::<Vec<_>>());
     remember(&looked, &mut remembered, now)?;
     if let Some(path) = &options.textfile {
-        let page = textfile(&looked.iter().map(Looked::measured).collect::<Vec<_>>(), now);
+        // Zones of others that nobody was asked for are no matter of alerts; those that were sought in vain are.
+        let sought = looked.iter().filter(|zone| zone.target.not_asked.is_none() || zone.target.searched);
+        let page = textfile(&sought.map(Looked::measured).collect::<Vec<_>>(), now);
         disk::replace(path, page.as_bytes(), 0o644)
             .map_err(|error| Failure::operation(format!("{} cannot be written: {error}", path.display())))?;
     }

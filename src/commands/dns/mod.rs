@@ -8,10 +8,12 @@ mod targets;
 use std::path::PathBuf;
 
 use crate::cli::{Dns, Global};
+use crate::evidence::clock::local_time;
 use crate::evidence::state;
 use crate::failure::Result;
-use crate::inventory::Inventory;
-use crate::outside::Remembered;
+use crate::inventory::show::Derived;
+use crate::inventory::{Inventory, zones};
+use crate::outside::{Entry, Remembered};
 use crate::report::Out;
 
 /// # Errors
@@ -30,4 +32,20 @@ pub(super) fn run(global: &Global, what: &Dns, out: &Out) -> Result<()> {
 pub(super) fn remembered(inventory: &Inventory) -> Result<Remembered> {
     let place: PathBuf = state(inventory, "dns", |name| std::env::var_os(name))?;
     Remembered::read(&place.join("keys.json"))
+}
+
+/// The DS of a member's zone as they were last proven from this machine, for the registrar.
+pub(super) fn seen_ds(inventory: &Inventory, slug: &str) -> Vec<Derived> {
+    let Some(served) = inventory.members.get(slug).and_then(|body| zones::of(inventory, body)) else {
+        return Vec::new();
+    };
+    // `show` needs nothing but the inventory: where nothing was seen, or nothing can be read, there is nothing to show.
+    let zone = served.zone.name.plain();
+    let entry = remembered(inventory).ok().and_then(|remembered| remembered.of(&zone).cloned());
+    let derived = |entry: &Entry, ds: &String| Derived {
+        name: format!("DS of {zone}"),
+        value: ds.clone(),
+        from: format!("`comuni dns check` on {}", local_time(entry.seen)),
+    };
+    entry.iter().flat_map(|entry| entry.ds.iter().map(|ds| derived(entry, ds))).collect()
 }
