@@ -16,4 +16,5 @@ mod compile;
 mod golden;
 mod publiccode;
 mod reference;
+mod scale;
 mod validate;
