@@ -1,11 +1,11 @@
-//! A whole province, written from the register as the benchmark `scale` writes it.
+//! A whole province, written from the register as the benchmarks write it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use comuni::compile::{Selection, compile};
 use comuni::inventory::{self, register};
 
-#[path = "../../benches/scale/generate.rs"]
+#[path = "../../benches/generate/inventory.rs"]
 mod generate;
 
 /// Kind and count of what one tenant or member has, whatever it is called.

@@ -1,4 +1,4 @@
-//! Inventories of any size, written from the built-in register: for the benchmark `scale` and for the tests.
+//! Inventories of any size, written from the built-in register: for the benchmarks and for the tests.
 //!
 //! Fifteen comuni share an application host, thirty a database host. The first application is `albo`, that of
 //! `inventories/varese`; the second, `protocollo`, is its twin under another name.
