@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::{Entry, HOST_OWNER, Origin};
+use crate::catalog::{Entry, HOST_OWNER, Origin, Stage};
 use crate::compile::values::{HostValues, TenantValues};
 use crate::compile::{Book, elements, shapes};
 use crate::failure::{Failure, Result};
@@ -22,6 +22,8 @@ struct Element {
     /// For messages.
     name: String,
     values: Values,
+    /// The host that it is, when it is one.
+    host: Option<String>,
     application_hosts: Vec<String>,
     database_hosts: Vec<String>,
 }
@@ -48,15 +50,15 @@ pub fn expand(book: &Book, inventory: &Inventory) -> Result<BTreeMap<String, Vec
         hosts.iter().map(|(name, host)| Ok((name.clone(), named(host)?))).collect::<Result<BTreeMap<_, _>>>()?;
     let scene = Scene { book, base, hosts, named_hosts };
 
-    let mut elements = BTreeMap::new();
-    for each in Each::ALL {
-        elements.insert(each, scene.elements(inventory, each)?);
-    }
     let mut problems = book.problems.clone();
     let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    for playbook in &book.playbooks {
-        for play in &playbook.plays {
-            for element in &elements[&play.each] {
+    let bodies = inventory.members.values();
+    // The values of one owner at a time: those of a whole region take more memory than all that comes of them.
+    for elements in std::iter::once(scene.of_hosts(inventory)).chain(bodies.map(|body| scene.of_body(inventory, body)))
+    {
+        let elements = elements?;
+        for (playbook, play) in book.playbooks.iter().flat_map(|book| book.plays.iter().map(move |play| (book, play))) {
+            for (_, element) in elements.iter().filter(|(each, _)| *each == play.each) {
                 for host in scene.targets(inventory, play, element) {
                     let made = scene.play(playbook, play, element, &host, &mut problems);
                     entries.entry(host).or_default().extend(made);
@@ -66,34 +68,34 @@ pub fn expand(book: &Book, inventory: &Inventory) -> Result<BTreeMap<String, Vec
     }
     problems.none().map_err(|failure| failure.hint(playbook::HINT))?;
     for list in entries.values_mut() {
-        list.sort_by_key(|entry| (entry.stage, entry.owner != HOST_OWNER, entry.owner.clone()));
+        list.sort_by(|one, other| place(one).cmp(&place(other)));
     }
     Ok(entries)
 }
 
+fn place(entry: &Entry) -> (Stage, bool, &str) {
+    (entry.stage, entry.owner != HOST_OWNER, &entry.owner)
+}
+
 impl Scene<'_> {
-    fn elements(&self, inventory: &Inventory, each: Each) -> Result<Vec<Element>> {
-        let bodies = || inventory.members.values();
-        match each {
-            Each::Host => self.hosts.iter().map(|(name, host)| self.host(inventory, name, host)).collect(),
-            Each::Member => bodies().map(|body| self.member(body)).collect(),
-            Each::Tenant => bodies()
-                .flat_map(|body| body.tenants.values().map(move |plan| (body, plan)))
-                .map(|(body, plan)| {
-                    let values = elements::tenant(inventory, &self.hosts, body, plan)?;
-                    self.tenant(body, values)
-                })
-                .collect(),
-            Each::Zone => bodies()
-                .filter_map(|body| elements::zone(inventory, body).map(|zone| (body, zone)))
-                .map(|(body, zone)| {
-                    let mut element = self.member(body)?;
-                    element.name = format!("zone {}", zone.name);
-                    element.values = element.values.with("zone", &named(&zone)?);
-                    Ok(element)
-                })
-                .collect(),
+    fn of_hosts(&self, inventory: &Inventory) -> Result<Vec<(Each, Element)>> {
+        self.hosts.iter().map(|(name, host)| Ok((Each::Host, self.host(inventory, name, host)?))).collect()
+    }
+
+    /// All that is owned by one member.
+    fn of_body(&self, inventory: &Inventory, body: &Body) -> Result<Vec<(Each, Element)>> {
+        let mut elements = vec![(Each::Member, self.member(body)?)];
+        for plan in body.tenants.values() {
+            let values = elements::tenant(inventory, &self.hosts, body, plan)?;
+            elements.push((Each::Tenant, self.tenant(body, values)?));
         }
+        if let Some(zone) = elements::zone(inventory, body) {
+            let mut element = self.member(body)?;
+            element.name = format!("zone {}", zone.name);
+            element.values = element.values.with("zone", &named(&zone)?);
+            elements.push((Each::Zone, element));
+        }
+        Ok(elements)
     }
 
     fn host(&self, inventory: &Inventory, name: &str, host: &HostValues) -> Result<Element> {
@@ -103,6 +105,7 @@ impl Scene<'_> {
             tenant: None,
             name: format!("host {name}"),
             values: self.base.clone().with("host", &named(&carrying)?),
+            host: Some(name.to_string()),
             application_hosts: Vec::new(),
             database_hosts: Vec::new(),
         })
@@ -120,6 +123,7 @@ impl Scene<'_> {
             tenant: None,
             name: format!("member {}", body.slug),
             values: self.base.clone().with("member", &named(&elements::member(body))?),
+            host: None,
             application_hosts: hosts(|plan| &plan.application_host),
             database_hosts: hosts(|plan| &plan.database_host),
         })
@@ -132,6 +136,7 @@ impl Scene<'_> {
             owner: body.code.clone(),
             name: format!("tenant {}", tenant.id),
             values: member.with("tenant", &named(&tenant)?),
+            host: None,
             application_hosts: vec![tenant.application_host.name],
             database_hosts: vec![tenant.database_host.name],
             tenant: Some(tenant.id),
@@ -140,14 +145,17 @@ impl Scene<'_> {
 
     /// The hosts on which a play makes something for an element.
     fn targets(&self, inventory: &Inventory, play: &Play, element: &Element) -> Vec<String> {
-        let chosen = inventory.hosts.iter().filter(|(name, host)| match play.on {
-            On::All => true,
-            On::Role(role) => host.roles.contains(&role),
-            On::ApplicationHost => element.application_hosts.contains(name),
-            On::DatabaseHost => element.database_hosts.contains(name),
-        });
-        let own = |name: &&String| play.each != Each::Host || element.name == format!("host {name}");
-        chosen.map(|(name, _)| name).filter(own).cloned().collect()
+        let role = match play.on {
+            On::ApplicationHost => return element.application_hosts.clone(),
+            On::DatabaseHost => return element.database_hosts.clone(),
+            On::All => None,
+            On::Role(role) => Some(role),
+        };
+        let takes = |name: &&String| role.is_none_or(|role| inventory.hosts[*name].roles.contains(&role));
+        match &element.host {
+            Some(own) => [own].into_iter().filter(takes).cloned().collect(),
+            None => inventory.hosts.keys().filter(takes).cloned().collect(),
+        }
     }
 
     fn play(
@@ -242,6 +250,9 @@ fn rendered(templates: &Templates, member: &Values, mut tenant: TenantValues) ->
 }
 
 fn render_one(templates: &Templates, values: &Values, shape: &lint::Shape, file: &str, text: &str) -> Result<String> {
+    if let Some(plain) = values.plain(text) {
+        return Ok(plain);
+    }
     let line = |number: usize| text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
     if let Some(finding) = lint::unknown_names(text, shape).first() {
         let message = message_of(&finding.unknown);
