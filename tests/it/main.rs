@@ -16,3 +16,4 @@ mod golden;
 mod publiccode;
 mod reference;
 mod validate;
+mod zones;
