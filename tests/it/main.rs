@@ -16,4 +16,5 @@ mod golden;
 mod publiccode;
 mod reference;
 mod validate;
+mod zone_files;
 mod zones;

@@ -23,6 +23,7 @@ pub fn check(draft: &Draft, findings: &mut Vec<Finding>) -> Vec<Waived> {
         return Vec::new();
     };
     servers(draft, policy, findings);
+    nameless(draft, policy, findings);
     rest_of_policy(draft, policy, findings);
     let hosts: BTreeMap<&str, &Host> =
         draft.hosts.iter().filter_map(|(name, doc)| Some((name.as_str(), doc.typed.as_ref()?))).collect();
@@ -92,6 +93,23 @@ fn servers(draft: &Draft, policy: &Dns, findings: &mut Vec<Finding>) {
                     .help("`host:` for a host of ours, `address:` for a machine of others"),
             ),
             None => {}
+        }
+    }
+}
+
+/// A host with the role and no name would serve zones that nobody asks it for.
+fn nameless(draft: &Draft, policy: &Dns, findings: &mut Vec<Finding>) {
+    for (name, doc) in &draft.hosts {
+        let serves = doc.typed.as_ref().is_some_and(|host| host.roles.contains(&Role::Dns));
+        if serves && !policy.servers.iter().any(|server| server.host.as_ref() == Some(name)) {
+            findings.push(
+                Finding::warning(
+                    doc.tree.place(&["roles"]),
+                    format!("the host {} has the role `dns` and is no name server", quoted(name)),
+                )
+                .also(draft.consortium.tree.key_place(&["dns", "servers"]), "the name servers")
+                .help("add it to `dns.servers` with a name, or take the role away"),
+            );
         }
     }
 }

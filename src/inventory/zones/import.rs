@@ -216,6 +216,16 @@ impl Import<'_> {
     }
 }
 
+/// Whether a record is said in the member's file, and does not follow from the consortium, the signing or a tenant.
+pub fn is_said(record: &Record, apex: &Name, tenants: &[&Name]) -> bool {
+    match record.kind() {
+        Type::Soa => false,
+        Type::Ns => record.owner != *apex,
+        Type::A | Type::Aaaa => !tenants.contains(&&record.owner),
+        kind => !kind.is_of_signing(),
+    }
+}
+
 fn is_writable(record: &Record) -> bool {
     record.data.text().is_some_and(|text| !text.chars().any(char::is_control))
 }

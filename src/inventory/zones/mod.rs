@@ -5,7 +5,7 @@ mod import;
 mod waivers;
 pub mod yaml;
 
-pub use import::{Imported, import};
+pub use import::{Imported, import, is_said};
 pub use waivers::covering;
 
 use std::collections::BTreeMap;
