@@ -55,7 +55,8 @@ pub enum Object {
         owner: String,
         /// Tenant, if it belongs to one.
         tenant: Option<String>,
-        /// `create`, `change`, `remove`, `keep`, `known_after`, `not_checked`, `failed` or `foreign`.
+        /// `create`, `change`, `adopt` (there as it must be, not ours so far), `adopt_and_change`, `remove`, `keep`,
+        /// `known_after`, `not_checked`, `failed` or `foreign`.
         outcome: String,
         /// The fields that differ; values of secrets are never there.
         changes: Vec<FieldChange>,
@@ -101,7 +102,7 @@ pub enum Object {
         id: Option<String>,
         /// A member's code or `host`.
         owner: Option<String>,
-        /// When it was fixed: `create`, `change` or `remove`.
+        /// When it was fixed: `create`, `change`, `adopt_and_change` or `remove`.
         action: Option<String>,
         /// Why it failed, with the command's own words, or why the host is lost.
         message: Option<String>,
@@ -116,6 +117,8 @@ pub enum Object {
         result: String,
         /// Resources fixed.
         fixed: u32,
+        /// Resources taken over as they were.
+        adopted: u32,
         /// Resources that failed.
         failed: u32,
         /// Resources left out because their owner failed, or because the host was lost.
@@ -140,6 +143,44 @@ pub enum Object {
         exit: u8,
         /// How long it took.
         milliseconds: u64,
+    },
+    /// A zone that was looked at from outside (`dns check`).
+    Zone {
+        /// Its name, without a final dot.
+        zone: String,
+        /// The member's code.
+        owner: String,
+        /// Nothing is wrong with it.
+        ok: bool,
+        /// Somebody answered for it.
+        answered: bool,
+        /// The newest serial that was seen.
+        serial: Option<u32>,
+        /// When the first signature ends, seconds since 1970.
+        signed_until: Option<i64>,
+        /// The DS of the keys that are served, as a registrar takes them.
+        ds: Vec<String>,
+        /// All is signed by keys that the parent or an earlier look knows; null for a zone that others serve.
+        chain: Option<bool>,
+        /// Sets of records that are not served as the inventory says.
+        drift: u64,
+        /// The MX of the certified e-mail are right everywhere; null when it has none.
+        pec: Option<bool>,
+    },
+    /// Something that is wrong with a zone (`dns check`).
+    ZoneFinding {
+        /// The zone, without a final dot.
+        zone: String,
+        /// What is wrong: `missing`, `lame`, `keys-differ`... (docs/dns-check.md).
+        id: String,
+        /// In words, with what was wanted and what was seen.
+        what: String,
+        /// The servers that show it; empty when it is about the zone as such or all of them show it.
+        servers: Vec<String>,
+        /// What it does to the exit code; 0 for what is only worth saying.
+        exit: u8,
+        /// What to do next.
+        hint: String,
     },
     /// A value with its source (`show`), a run (`history`), a secret's name and id (`secrets show`).
     Item {
@@ -257,6 +298,8 @@ pub fn action_word(action: Action) -> &'static str {
     match action {
         Action::Create => "create",
         Action::Change => "change",
+        Action::Adopt => "adopt",
+        Action::AdoptAndChange => "adopt_and_change",
         Action::Remove => "remove",
         Action::Keep => "keep",
     }
