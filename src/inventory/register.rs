@@ -159,9 +159,7 @@ pub fn reserves(comune: &Comune, zone: &str) -> bool {
         ["comune", name, "it"] => (*name, true),
         ["comune", name, province, "it"] => {
             let of_province = |named: &&Comune| named.province == comune.province;
-            if !province.eq_ignore_ascii_case(comune.province)
-                && !by_slug(province).iter().any(|named| of_province(named))
-            {
+            if !province.eq_ignore_ascii_case(comune.province) && !by_slug(province).iter().any(of_province) {
                 return false;
             }
             (*name, false)

@@ -150,7 +150,7 @@ fn a_zone_of_others_comes_in_and_is_served_as_it_was() {
   records:
     - { name: \"@\", type: TXT, values: [\"google-site-verification=abc\"] }
     - { name: \"mail\", type: A, values: [\"192.0.2.8\"] }
-    - { name: \"sportello\", type: CNAME, values: [\"www.comune.varese.it.\"], ttl: 86400 }
+    - { name: \"sportello\", type: CNAME, values: [www.comune.varese.it.], ttl: 86400 }
 "
     );
     assert_eq!(
