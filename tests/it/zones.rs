@@ -130,7 +130,7 @@ fn the_rules_are_in_the_documentation() {
         "# The rules of zones\n\n<!-- written from the code: UPDATE_GOLDEN=1 cargo test --test it zones:: -->\n\n\
          `comuni validate` holds every zone that we serve against these rules, without any network. An error keeps the\n\
          inventory from being used; a warning asks for a look. *Can be waived*: `waivers:` of the member's `domain:` or of\n\
-         the consortium's `dns:` bears with it, with a reason and an end ([dns.md](dns.md)).\n\n\
+         the consortium's `dns:` bears with it, with a reason and an end ([zones.md](zones.md)).\n\n\
          | rule | | can be waived | asks |\n|---|---|---|---|\n",
     );
     for rule in rules::ALL {
