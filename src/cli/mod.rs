@@ -132,6 +132,19 @@ pub enum Verb {
         #[command(flatten)]
         way: Way,
     },
+    /// Write the hosts for another program
+    #[command(after_help = "Examples:\n  comuni inventory --ansible\n  comuni inventory --ansible --host app1")]
+    Inventory {
+        /// As a dynamic inventory of Ansible: groups by role and by member
+        #[arg(long, required = true)]
+        ansible: bool,
+        /// All hosts and groups; so it is also when nothing is said
+        #[arg(long, conflicts_with = "host")]
+        list: bool,
+        /// The variables of this host only
+        #[arg(long, value_name = "HOST")]
+        host: Option<String>,
+    },
     /// Write the completions of a shell
     Completions {
         /// The shell
@@ -235,6 +248,7 @@ impl Verb {
             Verb::Secrets(_) => "secrets",
             Verb::Dns(_) => "dns",
             Verb::History { .. } => "history",
+            Verb::Inventory { .. } => "inventory",
             Verb::Completions { .. } => "completions",
             Verb::Man { .. } => "man",
         }
