@@ -12,6 +12,7 @@ mod plan;
 mod records;
 mod secrets;
 mod survey;
+mod zone_brake;
 
 use crate::cli::{Cli, Verb};
 use crate::failure::Result;
