@@ -10,6 +10,7 @@ mod plan;
 mod records;
 mod secrets;
 mod survey;
+mod ways;
 
 use crate::cli::{Cli, Verb};
 use crate::failure::Result;

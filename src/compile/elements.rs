@@ -9,7 +9,7 @@ use crate::compile::values::{
     SizeValues, TenantValues, ZoneValues,
 };
 use crate::failure::{Failure, Result};
-use crate::inventory::types::{Application, DomainMode, Host, Listen, MemberKind, Status};
+use crate::inventory::types::{Application, DomainMode, Host, Listen, MemberKind, Status, Sudo};
 use crate::inventory::{Body, Inventory, TenantPlan};
 use crate::resources::RELEASES;
 
@@ -52,7 +52,7 @@ pub fn host(inventory: &Inventory, name: &str, host: &Host) -> HostValues {
         address_family: family.to_string(),
         ssh_port: host.port,
         roles: host.roles.clone(),
-        login: LoginValues { user: host.login.user.clone(), sudo: host.login.sudo },
+        login: LoginValues { user: host.login.user.clone(), sudo: host.login.sudo == Sudo::Free },
     }
 }
 

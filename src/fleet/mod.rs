@@ -9,6 +9,7 @@ mod coordinator;
 mod event;
 mod facade;
 mod host_half;
+mod lines;
 mod outcome;
 mod stages;
 mod start;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Credentials, Limits, Target};
+use super::{Credentials, Limits, Logins, Proof, Session, Sudo, Target, Transport};
+use crate::failure::Result;
 
 pub(crate) struct Sshd {
     pub(crate) folder: tempfile::TempDir,
@@ -49,10 +50,12 @@ impl Sshd {
             address: "127.0.0.1".to_string(),
             port,
             user,
-            sudo: false,
-            host_key: Some(host_key),
+            sudo: Sudo::No,
+            proof: Proof::Key(host_key),
+            transport: Transport::Direct,
+            via: None,
         };
-        let credentials = Credentials { key_files: vec![folder.path().join("client_key")], agent: None };
+        let credentials = Credentials { key_files: vec![folder.path().join("client_key")], ..Credentials::default() };
         let sshd = Sshd { folder, target, credentials, server };
         sshd.wait_until_up();
         sshd
@@ -65,6 +68,22 @@ impl Sshd {
 
     pub(crate) fn limits(&self) -> Limits {
         Limits { connect: Duration::from_secs(20), ..Limits::default() }
+    }
+
+    /// Logs in as the target says.
+    pub(crate) fn connect(&self) -> Result<Box<dyn Session>> {
+        self.connect_within(&self.limits())
+    }
+
+    /// As [`Sshd::connect`], with other limits.
+    pub(crate) fn connect_within(&self, limits: &Limits) -> Result<Box<dyn Session>> {
+        Logins::new([self.target.clone()], self.credentials.clone(), limits.clone()).connect("app1")
+    }
+
+    /// The same sshd reached by the system's ssh.
+    pub(crate) fn over(mut self, transport: Transport) -> Sshd {
+        self.target.transport = transport;
+        self
     }
 
     /// Another key pair in the folder of the test; answers with the public half.

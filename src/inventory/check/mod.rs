@@ -5,6 +5,7 @@ mod consortium;
 mod hosts;
 mod members;
 mod tenants;
+mod ways;
 
 use super::diagnostics::Finding;
 use super::draft::Draft;
