@@ -1,11 +1,13 @@
 //! The command line: clap types and help texts. What a verb does is in `commands`.
 
+mod hosts;
 mod selection;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use hosts::Hosts;
 pub use selection::{Selectors, Way};
 
 const EXIT_CODES: &str = "\
@@ -127,6 +129,9 @@ pub enum Verb {
         #[command(flatten)]
         way: Way,
     },
+    /// Pin the keys of hosts, or look whether hosts can be worked on
+    #[command(subcommand)]
+    Hosts(Hosts),
     /// Write the completions of a shell
     Completions {
         /// The shell
@@ -229,6 +234,7 @@ impl Verb {
             Verb::Apply { .. } => "apply",
             Verb::Secrets(_) => "secrets",
             Verb::History { .. } => "history",
+            Verb::Hosts(_) => "hosts",
             Verb::Completions { .. } => "completions",
             Verb::Man { .. } => "man",
         }

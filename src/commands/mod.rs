@@ -4,6 +4,7 @@ mod apply;
 mod archives;
 mod brake;
 mod history;
+mod hosts;
 mod inventory;
 mod manual;
 mod plan;
@@ -35,6 +36,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         Verb::History { member, last, since, way } => {
             history::run(global, member.as_deref(), *last, since.as_deref(), way, out)
         }
+        Verb::Hosts(what) => hosts::run(global, what, out),
         Verb::Completions { shell } => {
             manual::completions(*shell, out);
             Ok(())

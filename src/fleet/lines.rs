@@ -124,10 +124,19 @@ impl Lines {
     }
 
     /// Reads to the end of the output, and answers sudo meanwhile.
-    pub(super) fn to_the_end(mut self, target: &Target, within: Duration) -> Result<Exit> {
+    pub(super) fn read_out(mut self, target: &Target, within: Duration) -> Result<Exit> {
         let until = Instant::now() + within;
         while let Received::Line(_) = self.next_or_password(target, until)? {}
         Box::new(self).finish(within)
+    }
+
+    /// The next line as text.
+    pub(super) fn line(&mut self, target: &Target, within: Duration) -> Result<String> {
+        match self.next_or_password(target, Instant::now() + within)? {
+            Received::Line(line) => Ok(String::from_utf8_lossy(&line).into_owned()),
+            Received::Nothing => Err(start_failed(target, &format!("no answer in {} s", within.as_secs()))),
+            Received::End => Err(start_failed(target, &self.last_words())),
+        }
     }
 
     /// Sends bytes that are no line.

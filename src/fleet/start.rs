@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::ssh::{Concealed, Credentials, Limits, Logins, Sudo, Target};
 
 /// The only architecture that a host half is built for, by `uname -m`.
-const ARCHITECTURE: &str = "x86_64";
+pub(super) const ARCHITECTURE: &str = "x86_64";
 
 /// How long sending the host half may take.
 const INSTALL: Duration = Duration::from_secs(600);
@@ -44,7 +44,7 @@ impl Ssh {
     }
 
     /// The password for a host on which sudo asks for one.
-    fn password(&self, target: &Target) -> Result<Option<Concealed>> {
+    pub(super) fn password(&self, target: &Target) -> Result<Option<Concealed>> {
         match (target.sudo, &self.logins.credentials().sudo_password) {
             (Sudo::Password, Some(password)) => Ok(Some(password.clone())),
             (Sudo::Password, None) => Err(no_password(&target.name)),
@@ -53,7 +53,7 @@ impl Ssh {
     }
 
     /// `-k`: a password that is remembered from before is not counted on, so that sudo either asks or never will.
-    fn become_root(target: &Target) -> String {
+    pub(super) fn become_root(target: &Target) -> String {
         match target.sudo {
             Sudo::No => String::new(),
             Sudo::Free => "sudo -n -- ".to_string(),
@@ -61,7 +61,7 @@ impl Ssh {
         }
     }
 
-    fn installed(&self) -> String {
+    pub(super) fn installed(&self) -> String {
         format!("{}/comuni-host-{}", self.folder, self.host_half.sha256)
     }
 
@@ -139,7 +139,7 @@ impl Transport for Ssh {
         let password = self.password(target)?;
         let session = self.logins.connect(host)?;
         let command = format!("exec {}{} confirm {token}", Self::become_root(target), self.installed());
-        let exit = Lines::new(session.exec(&command)?, password).to_the_end(target, CLOSE)?;
+        let exit = Lines::new(session.exec(&command)?, password).read_out(target, CLOSE)?;
         if exit.success() {
             return Ok(());
         }

@@ -10,18 +10,26 @@ use crate::failure::{Failure, Kind, Result};
 /// # Errors
 /// Exit 64 without a terminal: an unattended run must say `--yes`.
 pub fn consent(out: &Out, question: &str) -> Result<bool> {
-    somebody_is_there(out.is_json(), io::stdin().is_terminal(), io::stderr().is_terminal())?;
+    agreement(out, question, "there are changes", "read `comuni plan`, then run again with --yes")
+}
+
+/// As [`consent`], with the reason why there is something to ask, and the remedy for an unattended run.
+///
+/// # Errors
+/// Exit 64 when nobody can be asked.
+pub fn agreement(out: &Out, question: &str, why: &str, remedy: &str) -> Result<bool> {
+    somebody_must_be_there(out, why, remedy)?;
     ask(&format!("{question} [yes/no] "))?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).map_err(unreadable)?;
     Ok(agrees(&answer))
 }
 
-fn somebody_is_there(json: bool, answers: bool, sees: bool) -> Result<()> {
-    nobody_is_there(json, answers, sees).map_or(Ok(()), |obstacle| {
-        Err(Failure::usage(format!("there are changes, and nobody can be asked {obstacle}"))
-            .hint("read `comuni plan`, then run again with --yes"))
-    })
+fn somebody_must_be_there(out: &Out, why: &str, remedy: &str) -> Result<()> {
+    match nobody_is_there(out.is_json(), io::stdin().is_terminal(), io::stderr().is_terminal()) {
+        None => Ok(()),
+        Some(obstacle) => Err(Failure::usage(format!("{why}, and nobody can be asked {obstacle}")).hint(remedy)),
+    }
 }
 
 /// Why nobody can be asked; `None` when somebody can.
@@ -60,9 +68,7 @@ pub fn prompt_secret(question: &str) -> Result<String> {
 /// # Errors
 /// Exit 64 when nobody can be asked: it says why there is something to ask, and the remedy for unattended runs.
 pub fn prompt_once(out: &Out, question: &str, why: &str, remedy: &str) -> Result<String> {
-    if let Some(obstacle) = nobody_is_there(out.is_json(), io::stdin().is_terminal(), io::stderr().is_terminal()) {
-        return Err(Failure::usage(format!("{why}, and nobody can be asked {obstacle}")).hint(remedy));
-    }
+    somebody_must_be_there(out, why, remedy)?;
     entered(hidden(question)?)
 }
 
@@ -139,21 +145,15 @@ mod tests {
             (true, false, false, false),
         ] {
             let case = format!("json {json}, answers {answers}, sees {sees}");
-            match somebody_is_there(json, answers, sees) {
-                Ok(()) => assert!(asked, "{case}"),
-                Err(failure) => {
-                    assert!(!asked, "{case}");
-                    assert_eq!(failure.kind, Kind::Usage, "{case}");
-                    assert!(failure.hints.iter().any(|hint| hint.contains("--yes")), "{case}: {failure:?}");
-                }
-            }
+            assert_eq!(nobody_is_there(json, answers, sees).is_none(), asked, "{case}");
         }
     }
 
     #[test]
     fn a_run_with_json_is_refused_before_anything_is_read() {
         let refusal = consent(&Out::plain(Format::Json, false), "Apply?").unwrap_err();
-        assert_eq!(refusal.kind.exit_code(), 64);
+        assert_eq!(refusal.kind, Kind::Usage);
+        assert!(refusal.hints.iter().any(|hint| hint.contains("--yes")), "{refusal:?}");
     }
 
     #[test]
