@@ -144,6 +144,39 @@ fn keys_that_cannot_log_in_are_each_named_with_the_reason() {
 }
 
 #[test]
+fn a_key_with_a_passphrase_logs_in_with_it_and_a_wrong_one_is_said() {
+    let mut sshd = Sshd::start(&[]);
+    for (name, kind) in [("locked", "ed25519"), ("locked-rsa", "rsa"), ("locked-ecdsa", "ecdsa")] {
+        let public = sshd.keygen(name, &["-t", kind, "-N", "una frase"]);
+        std::fs::write(sshd.path("authorized_keys"), public).unwrap();
+        std::fs::remove_file(sshd.path(&format!("{name}.pub"))).unwrap();
+        sshd.credentials.key_files = vec![sshd.path(name)];
+        assert_eq!(wants_passphrase(&sshd.credentials), Some(sshd.path(name)));
+        let right = Concealed::new("una frase".to_string());
+        assert_ne!(passphrase_fits(&sshd.path(name), &right), Some(false), "{name}");
+        sshd.credentials.passphrase = Some(right);
+        connect(&sshd).err().inspect(|failure| panic!("{name}: {failure}"));
+        let wrong = Concealed::new("un'altra".to_string());
+        assert_eq!(passphrase_fits(&sshd.path(name), &wrong), (kind != "ecdsa").then_some(false), "{name}");
+        sshd.credentials.passphrase = Some(wrong);
+        let failure = connect(&sshd).err().unwrap();
+        assert!(failure.message.contains("cannot be opened with this passphrase"), "{name}: {failure}");
+    }
+}
+
+#[test]
+fn nobody_is_asked_for_the_passphrase_of_a_key_that_is_not_needed() {
+    let mut sshd = Sshd::start(&[]);
+    sshd.keygen("locked", &["-t", "ed25519", "-N", "una frase"]);
+    sshd.credentials.key_files = vec![sshd.path("client_key"), sshd.path("locked")];
+    assert_eq!(wants_passphrase(&sshd.credentials), None, "a key without passphrase comes first");
+    sshd.credentials.key_files.remove(0);
+    assert_eq!(wants_passphrase(&sshd.credentials), Some(sshd.path("locked")));
+    sshd.credentials.agent = Some(sshd.path("no-agent"));
+    assert_eq!(wants_passphrase(&sshd.credentials), Some(sshd.path("locked")), "the agent does not answer");
+}
+
+#[test]
 fn every_usual_kind_of_key_file_logs_in() {
     for (name, arguments) in [
         ("rsa", ["-t", "rsa", "-N", ""].as_slice()),
@@ -175,8 +208,12 @@ fn the_agent_comes_first_and_opens_keys_with_a_passphrase() {
     }
     let added = add.arg(sshd.path("client_key")).env("SSH_AUTH_SOCK", &socket).stderr(Stdio::null()).status().unwrap();
     assert!(added.success());
-    std::fs::remove_file(sshd.path("client_key")).unwrap();
-    sshd.credentials.agent = Some(socket);
+    sshd.credentials.agent = Some(socket.clone());
+    let locked = sshd.path("client_key");
+    let changed = Command::new("ssh-keygen").args(["-q", "-p", "-N", "una frase", "-f"]).arg(&locked).status().unwrap();
+    assert!(changed.success());
+    assert_eq!(wants_passphrase(&sshd.credentials), None, "the agent holds it");
+    std::fs::remove_file(locked).unwrap();
     let session = connect(&sshd);
     agent.kill().unwrap();
     agent.wait().unwrap();

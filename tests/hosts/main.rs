@@ -23,3 +23,4 @@ mod lockout;
 mod plan;
 mod refusals;
 mod secrets;
+mod waysin;

@@ -6,6 +6,8 @@ mod channel;
 mod configuration;
 mod refusal;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
