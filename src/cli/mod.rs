@@ -1,6 +1,7 @@
 //! The command line: clap types and help texts. What a verb does is in `commands`.
 
 mod hosts;
+mod dns;
 mod selection;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use hosts::Hosts;
+pub use dns::{Check, Dns};
 pub use selection::{Selectors, Way};
 
 const EXIT_CODES: &str = "\
@@ -114,6 +116,9 @@ pub enum Verb {
     /// Show or set secrets
     #[command(subcommand)]
     Secrets(Secrets),
+    /// Look at zones from outside
+    #[command(subcommand)]
+    Dns(Dns),
     /// Show past runs from the evidence
     History {
         /// Only runs that touched this member (name, slug, code or glob)
@@ -233,6 +238,7 @@ impl Verb {
             Verb::Plan { .. } => "plan",
             Verb::Apply { .. } => "apply",
             Verb::Secrets(_) => "secrets",
+            Verb::Dns(_) => "dns",
             Verb::History { .. } => "history",
             Verb::Hosts(_) => "hosts",
             Verb::Completions { .. } => "completions",
