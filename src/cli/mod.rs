@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use hosts::Hosts;
 pub use dns::{Check, Dns};
+pub use hosts::Hosts;
 pub use selection::{Selectors, Way};
 
 const EXIT_CODES: &str = "\

@@ -175,6 +175,7 @@ pub enum Object {
         host_half: Option<String>,
         /// Files of installations of our half that were broken off.
         broken_off: Option<u64>,
+    },
     /// A zone that was looked at from outside (`dns check`).
     Zone {
         /// Its name, without a final dot.
