@@ -22,6 +22,10 @@ pub fn wants_passphrase(credentials: &Credentials) -> Option<PathBuf> {
 /// Whether a passphrase opens a key file; `None` when only a login can tell (PEM, ECDSA).
 pub fn passphrase_fits(path: &Path, passphrase: &Concealed) -> Option<bool> {
     let text = std::fs::read_to_string(path).ok()?;
+    // Of other types it says that no passphrase fits.
+    let known =
+        |blob: &Vec<u8>| counted(blob).is_some_and(|(kind, _)| [b"ssh-ed25519".as_slice(), b"ssh-rsa"].contains(&kind));
+    public_half(path).filter(known)?;
     match age::ssh::Identity::from_buffer(text.as_bytes(), None).ok()? {
         age::ssh::Identity::Encrypted(key) => {
             Some(key.decrypt(age::secrecy::SecretString::from(passphrase.expose().to_string())).is_ok())
