@@ -137,6 +137,19 @@ pub enum Verb {
     /// Pin the keys of hosts, or look whether hosts can be worked on
     #[command(subcommand)]
     Hosts(Hosts),
+    /// Write the hosts for another program
+    #[command(after_help = "Examples:\n  comuni inventory --ansible\n  comuni inventory --ansible --host app1")]
+    Inventory {
+        /// As a dynamic inventory of Ansible: groups by role and by member
+        #[arg(long, required = true)]
+        ansible: bool,
+        /// All hosts and groups; so it is also when nothing is said
+        #[arg(long, conflicts_with = "host")]
+        list: bool,
+        /// The variables of this host only
+        #[arg(long, value_name = "HOST")]
+        host: Option<String>,
+    },
     /// Write the completions of a shell
     Completions {
         /// The shell
@@ -241,6 +254,7 @@ impl Verb {
             Verb::Dns(_) => "dns",
             Verb::History { .. } => "history",
             Verb::Hosts(_) => "hosts",
+            Verb::Inventory { .. } => "inventory",
             Verb::Completions { .. } => "completions",
             Verb::Man { .. } => "man",
         }

@@ -1,5 +1,6 @@
 //! One file per verb: the order of calls, nothing else.
 
+mod ansible;
 mod apply;
 mod archives;
 mod brake;
@@ -39,6 +40,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
             history::run(global, member.as_deref(), *last, since.as_deref(), way, out)
         }
         Verb::Hosts(what) => hosts::run(global, what, out),
+        Verb::Inventory { host, .. } => ansible::run(global, host.as_deref(), out),
         Verb::Completions { shell } => {
             manual::completions(*shell, out);
             Ok(())

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and makes the files and processes of the world around"
 )]
 
+mod ansible;
 mod bad_input;
 mod borders;
 mod cli;
@@ -15,4 +16,5 @@ mod compile;
 mod golden;
 mod publiccode;
 mod reference;
+mod scale;
 mod validate;
