@@ -95,7 +95,7 @@ fn nobody_is_asked_whatever_is_missing() {
     let mut sshd = Sshd::start(&[]).over(Transport::System);
     sshd.keygen("locked", &["-t", "ed25519", "-N", "a passphrase"]);
     sshd.credentials.key_files = vec![sshd.path("locked")];
-    let failure = run(&[sshd.target.clone()], &sshd.credentials, "app1").unwrap_err();
+    let failure = run(std::slice::from_ref(&sshd.target), &sshd.credentials, "app1").unwrap_err();
     assert!(failure.message.contains("let us in as") && failure.hints[0].contains("ssh-add"), "{failure:?}");
 }
 
@@ -108,6 +108,10 @@ fn what_cannot_be_given_to_ssh_is_refused_and_not_read_as_something_else() {
     }
     for file in ["/tmp/a\"b", "/tmp/${HOME}"] {
         let credentials = Credentials { key_files: vec![file.into()], ..Credentials::default() };
-        assert_eq!(run(&[sshd.target.clone()], &credentials, "app1").unwrap_err().kind.exit_code(), 64, "{file}");
+        assert_eq!(
+            run(std::slice::from_ref(&sshd.target), &credentials, "app1").unwrap_err().kind.exit_code(),
+            64,
+            "{file}"
+        );
     }
 }
