@@ -1,5 +1,6 @@
 //! The command line: clap types and help texts. What a verb does is in `commands`.
 
+mod hosts;
 mod dns;
 mod selection;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use dns::{Check, Dns};
+pub use hosts::Hosts;
 pub use selection::{Selectors, Way};
 
 const EXIT_CODES: &str = "\
@@ -135,6 +137,9 @@ pub enum Verb {
         #[command(flatten)]
         way: Way,
     },
+    /// Pin the keys of hosts, or look whether hosts can be worked on
+    #[command(subcommand)]
+    Hosts(Hosts),
     /// Write the hosts for another program
     #[command(after_help = "Examples:\n  comuni inventory --ansible\n  comuni inventory --ansible --host app1")]
     Inventory {
@@ -275,6 +280,7 @@ impl Verb {
             Verb::Secrets(_) => "secrets",
             Verb::Dns(_) => "dns",
             Verb::History { .. } => "history",
+            Verb::Hosts(_) => "hosts",
             Verb::Inventory { .. } => "inventory",
             Verb::Completions { .. } => "completions",
             Verb::Man { .. } => "man",

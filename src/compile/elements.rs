@@ -10,7 +10,7 @@ use crate::compile::values::{
 };
 use crate::failure::{Failure, Result};
 use crate::inventory::names::TRANSFER_KEY;
-use crate::inventory::types::{Application, Host, Listen, MemberKind, Status};
+use crate::inventory::types::{Application, Host, Listen, MemberKind, Status, Sudo};
 use crate::inventory::{Body, Inventory, TenantPlan, zones};
 use crate::resources::RELEASES;
 
@@ -84,7 +84,7 @@ pub fn host(inventory: &Inventory, name: &str, host: &Host) -> HostValues {
         ssh_port: host.port,
         roles: host.roles.clone(),
         name_server: name_server(inventory, name),
-        login: LoginValues { user: host.login.user.clone(), sudo: host.login.sudo },
+        login: LoginValues { user: host.login.user.clone(), sudo: host.login.sudo == Sudo::Free },
     }
 }
 

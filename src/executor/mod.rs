@@ -9,6 +9,7 @@ pub mod chain;
 mod check;
 mod converge;
 mod evidence;
+mod fingerprint;
 mod groups;
 mod journal;
 mod key;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::fingerprint::fingerprint;
 use super::journal::Journal;
 use super::lock::{self, Lock, Taken};
 use super::manifest::Manifest;
@@ -33,7 +34,7 @@ pub fn serve(
     settings: Settings,
 ) -> Result<()> {
     let wire = Wire::open(input, output, settings.silence);
-    let fingerprint = evidence::fingerprint(machine, settings.auth_info.as_deref());
+    let fingerprint = fingerprint(machine, settings.auth_info.as_deref());
     let boot_id = machine.read(Path::new("/proc/sys/kernel/random/boot_id"))?.unwrap_or_default();
     wire.send(FromHost::Hello {
         protocol: VERSION,

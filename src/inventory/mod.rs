@@ -3,6 +3,7 @@
 mod check;
 pub mod diagnostics;
 mod draft;
+pub mod edit;
 mod fit;
 pub mod init;
 mod layers;

@@ -144,6 +144,38 @@ pub enum Object {
         /// How long it took.
         milliseconds: u64,
     },
+    /// The key that a host showed (`hosts trust`).
+    HostKey {
+        /// Host.
+        host: String,
+        /// Its fingerprint, `SHA256:...`.
+        shown: String,
+        /// The fingerprint of the key that was pinned before, if one was.
+        pinned: Option<String>,
+        /// The file into which the shown key was written, if it was.
+        written: Option<String>,
+    },
+    /// What was seen on a host (`hosts check`).
+    HostCheck {
+        /// Host.
+        host: String,
+        /// It can be worked on.
+        fit: bool,
+        /// Why it cannot.
+        problems: Vec<String>,
+        /// What to do next.
+        hints: Vec<String>,
+        /// By `uname -m`. This and what follows is not known of a host that did not let us in.
+        architecture: Option<String>,
+        /// Milliseconds by which its clock is ahead of ours; the time on the way is in it.
+        clock_offset_ms: Option<i64>,
+        /// The least room of `/`, `/var/lib` and `/usr/local`, in bytes.
+        free_bytes: Option<u64>,
+        /// Our half there: `ready`, `missing` or `damaged`; the next apply installs it.
+        host_half: Option<String>,
+        /// Files of installations of our half that were broken off.
+        broken_off: Option<u64>,
+    },
     /// A zone that was looked at from outside (`dns check`).
     Zone {
         /// Its name, without a final dot.

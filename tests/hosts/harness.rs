@@ -15,7 +15,8 @@ pub struct Run {
 }
 
 impl Run {
-    fn of(output: Output) -> Run {
+    /// What came of a command.
+    pub fn of(output: Output) -> Run {
         Run {
             status: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

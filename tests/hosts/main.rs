@@ -25,3 +25,4 @@ mod lockout;
 mod plan;
 mod refusals;
 mod secrets;
+mod waysin;
