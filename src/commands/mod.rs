@@ -7,6 +7,7 @@ mod history;
 mod inventory;
 mod manual;
 mod plan;
+mod procedure;
 mod records;
 mod secrets;
 mod survey;

@@ -22,4 +22,5 @@ mod kills;
 mod lockout;
 mod plan;
 mod refusals;
+mod rotate;
 mod secrets;
