@@ -90,6 +90,11 @@ pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
             folder.display()
         ));
     }
+    for (owner, difference) in crate::secrets::for_others(&inventory)? {
+        out.remark(&format!(
+            "secrets/{owner}.age: {difference}: `comuni secrets rekey` encrypts it to the technicians of today\n"
+        ));
+    }
     let compiled = compile(&inventory, &Selection::default())?;
     let (here, away): (Vec<_>, Vec<_>) = compiled.archives.keys().partition(|hash| compiled.archives[*hash].exists());
     super::archives::checked(&compiled, here)?;

@@ -10,6 +10,7 @@ mod hosts;
 mod inventory;
 mod manual;
 mod plan;
+mod procedure;
 mod records;
 mod secrets;
 mod survey;

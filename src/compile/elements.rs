@@ -11,7 +11,7 @@ use crate::compile::values::{
 use crate::failure::{Failure, Result};
 use crate::inventory::names::TRANSFER_KEY;
 use crate::inventory::types::{Application, Host, Listen, MemberKind, Status, Sudo};
-use crate::inventory::{Body, Inventory, TenantPlan, zones};
+use crate::inventory::{self, Body, Inventory, TenantPlan, zones};
 use crate::resources::RELEASES;
 
 /// Connections of a database server beside those of the tenants: superusers, backups, an idle login role in rotation.
@@ -197,8 +197,7 @@ pub fn tenant(
         host_name: plan.host_name.clone(),
         database: account.clone(),
         database_owner: account.clone(),
-        login_roles: vec![format!("{account}_a"), format!("{account}_b")],
-        active_login: format!("{account}_a"),
+        login_roles: inventory::login_roles(&account).to_vec(),
         release: plan.tenant.release.clone(),
         release_sha256: release.sha256.clone(),
         release_path: format!("{RELEASES}/{}/{}", plan.application, plan.tenant.release),
@@ -247,7 +246,7 @@ pub fn application<'i>(inventory: &'i Inventory, plan: &TenantPlan) -> Result<&'
 }
 
 fn account(body: &Body, plan: &TenantPlan) -> String {
-    format!("{}_{}", body.code, plan.application.replace('-', "_"))
+    inventory::account(&body.code, &plan.application)
 }
 
 fn port(application: &Application, plan: &TenantPlan) -> Option<u16> {
@@ -255,7 +254,8 @@ fn port(application: &Application, plan: &TenantPlan) -> Option<u16> {
 }
 
 fn secrets(body: &Body, plan: &TenantPlan, application: &Application) -> BTreeMap<String, String> {
-    let passwords = ["database_password_a", "database_password_b"].map(str::to_string);
+    let passwords = ["database_password_a", "database_password_b", "database_user", "database_password"];
+    let passwords = passwords.map(str::to_string);
     let passwords = passwords.into_iter().filter(|_| application.database.is_some());
     passwords
         .chain(application.secrets.iter().cloned())

@@ -145,7 +145,6 @@ fn tenant() -> TenantValues {
         database: text("c_e863_albo"),
         database_owner: text("c_e863_albo"),
         login_roles: vec![text("c_e863_albo_a"), text("c_e863_albo_b")],
-        active_login: text("c_e863_albo_a"),
         release: text("1.0.0"),
         release_sha256: "0".repeat(64),
         release_path: text("/opt/comuni/releases/albo/1.0.0"),
@@ -166,7 +165,12 @@ fn tenant() -> TenantValues {
         },
         application_host: host(),
         database_host: host(),
-        secrets: BTreeMap::from([token("database_password_a"), token("database_password_b")]),
+        secrets: BTreeMap::from([
+            token("database_password_a"),
+            token("database_password_b"),
+            token("database_user"),
+            token("database_password"),
+        ]),
         stopped: true,
     }
 }

@@ -179,10 +179,8 @@ pub struct TenantValues {
     pub database: String,
     /// The role that owns the database; cannot log in.
     pub database_owner: String,
-    /// The two login roles.
+    /// The two login roles. Which one is in use is not known here: `secrets.database_user` stands for it.
     pub login_roles: Vec<String>,
-    /// The login role in use.
-    pub active_login: String,
     /// The release it runs.
     pub release: String,
     /// SHA-256 (hex) of the release's archive.
@@ -197,7 +195,8 @@ pub struct TenantValues {
     pub application_host: HostValues,
     /// The host of its database.
     pub database_host: HostValues,
-    /// Tokens of its secrets by name: `database_password_a`, `database_password_b` and those of the catalogue.
+    /// Tokens of its secrets by name: `database_password_a` and `database_password_b` of the two login roles,
+    /// `database_user` and `database_password` of the one in use, and those of the catalogue.
     pub secrets: BTreeMap<String, String>,
     /// The member is leaving: stopped, data kept.
     pub stopped: bool,

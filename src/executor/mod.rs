@@ -17,6 +17,7 @@ mod lock;
 mod manifest;
 mod ours;
 mod owed;
+mod procedure;
 mod removal;
 mod revert;
 mod serve;

@@ -12,6 +12,7 @@ use super::lock::{self, Lock, Taken};
 use super::manifest::Manifest;
 use super::ours::Ours;
 use super::owed::Owed;
+use super::procedure::Procedure;
 use super::session::Session;
 use super::store::{self, Settings};
 use super::wire::Wire;
@@ -64,8 +65,9 @@ struct Host<'a> {
 }
 
 impl Host<'_> {
-    /// Until control asks for a catalog only evidence can be written and read.
+    /// Until control asks for a catalog only evidence can be written and read, and procedures walked through.
     fn converse(&self, machine: &mut dyn Machine) -> Result<()> {
+        let mut procedure = Procedure::new(self.wire, self.settings, self.fingerprint.clone());
         loop {
             match self.wire.receive()? {
                 ToHost::Request(request) => {
@@ -76,6 +78,7 @@ impl Host<'_> {
                         ..failure
                     });
                 }
+                ToHost::Act(order) => self.wire.send(FromHost::Acted(procedure.act(machine, &order)?))?,
                 ToHost::End => return Ok(()),
                 other => self.always(machine, other)?,
             }
@@ -93,6 +96,7 @@ impl Host<'_> {
             ToHost::Request(_) => return Err(unexpected("a second request")),
             ToHost::Archive { .. } => return Err(unexpected("an archive")),
             ToHost::Stage { .. } => return Err(unexpected("a stage")),
+            ToHost::Act(_) => return Err(unexpected("an act of a procedure")),
             ToHost::Record { .. } => return Err(unexpected("a revision")),
             ToHost::Signed(_) => return Err(unexpected("a certificate")),
             ToHost::End => return Err(unexpected("an end")),

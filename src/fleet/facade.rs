@@ -15,7 +15,7 @@ use super::stages::Work;
 use super::stop::Stop;
 use super::wire::Transport;
 use crate::failure::{Failure, Result};
-use crate::protocol::Request;
+use crate::protocol::{Acted, Order, Request};
 
 /// How long threads that are still in a system call are waited for at the end.
 const LEAVING: Duration = Duration::from_secs(2);
@@ -90,6 +90,14 @@ impl Fleet {
     /// Applies what [`Fleet::check`] found, stage by stage. The streams stay open, for the evidence.
     pub fn apply(&mut self, work: &Work) -> Outcome {
         self.handle.block_on(self.coordinator.apply(work))
+    }
+
+    /// Has one act of a procedure done on a host. Its stream stays open until [`Fleet::end`].
+    ///
+    /// # Errors
+    /// When the host cannot be reached or the stream is lost. That the act could not be done is an answer.
+    pub fn act(&mut self, host: &str, order: Order) -> Result<Acted> {
+        self.handle.block_on(self.coordinator.act(host, order))
     }
 
     /// Appends records to the evidence on a host, over its stream or over one made for this. Answers with the hash of

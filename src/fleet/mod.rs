@@ -2,6 +2,7 @@
 //!
 //! A [`Fleet`] is used in this order: [`Fleet::check`], perhaps [`Fleet::attend`] for consent, [`Fleet::apply`],
 //! [`Fleet::append`], [`Fleet::end`]. Its methods block; the hosts' streams stay open and are kept alive in between.
+//! A procedure uses [`Fleet::act`] instead of the first two.
 //! Each host has one thread that owns its stream (`conversation`); the `coordinator` is async and only waits.
 
 mod conversation;

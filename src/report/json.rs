@@ -96,9 +96,11 @@ pub enum Object {
     Step {
         /// Host.
         host: String,
-        /// `started`, `fixed`, `failed`, `skipped` (left out), `notified`, `lost`, or `done`: nothing more will happen there.
+        /// `started`, `fixed`, `failed`, `skipped` (left out), `notified`, `acted` (a step of a procedure is over), `lost`,
+        /// or `done`: nothing more will happen there.
         event: String,
-        /// Resource or notification; with `started` it may also be a word such as `connecting`.
+        /// Resource or notification; with `started` it may also be a word such as `connecting`, with `acted` it is what
+        /// was done.
         id: Option<String>,
         /// A member's code or `host`.
         owner: Option<String>,

@@ -36,6 +36,7 @@ pub use directory::Directory;
 pub use file::{Confirm, File, Notification, Validator};
 pub use group::Group;
 pub use package::Package;
+pub use postgres::end_sessions;
 pub use postgres_database::PostgresDatabase;
 pub use postgres_grant::PostgresGrant;
 pub use postgres_role::PostgresRole;

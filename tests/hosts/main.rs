@@ -24,5 +24,6 @@ mod kills;
 mod lockout;
 mod plan;
 mod refusals;
+mod rotate;
 mod secrets;
 mod waysin;

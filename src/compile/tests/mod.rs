@@ -162,7 +162,8 @@ fn secrets_are_tokens_and_the_password_file_is_for_its_account_only() {
     let file = "/etc/comuni/tenants/c_e863-albo/pgpass";
     assert_eq!(
         content(&compiled, file),
-        "db1.cloud.example.it:5432:c_e863_albo:c_e863_albo_a:secret://c_e863/albo/database_password_a#pgpass\n"
+        "db1.cloud.example.it:5432:c_e863_albo:c_e863_albo_a:secret://c_e863/albo/database_password_a#pgpass\n\
+         db1.cloud.example.it:5432:c_e863_albo:c_e863_albo_b:secret://c_e863/albo/database_password_b#pgpass\n"
     );
     match &entry(&compiled, &format!("file:{file}")).resource {
         Resource::File(file) => assert_eq!((file.mode, file.owner.as_str()), (0o600, "c_e863_albo")),

@@ -11,7 +11,7 @@ use crate::catalog::{Area, Catalog, Stage};
 use crate::failure::{Failure, Result};
 use crate::fleet::{Event, Fleet, Opening, Received, Settings, Sign, Stop, Transport, Wire, Work};
 use crate::protocol::{
-    Debt, Finding, FromHost, Holder, Mode, Operator, Outcome as Found, Request, ToHost, VERSION, write_line,
+    Acted, Debt, Finding, FromHost, Holder, Mode, Operator, Outcome as Found, Request, ToHost, VERSION, write_line,
 };
 use crate::resources::{Action, SecretTable, SigningRequest};
 use crate::ssh::{Exit, Traffic};
@@ -329,6 +329,11 @@ impl Run {
                 ToHost::Record { revision } => {
                     self.world.note(&self.host, format!("record {revision}"));
                     self.say(FromHost::Recorded);
+                }
+                ToHost::Act(order) => {
+                    self.world.note(&self.host, format!("act for {}", order.tenant));
+                    self.say(FromHost::Started { id: "file:/etc/x".to_string() });
+                    self.say(FromHost::Acted(Acted::Sessions(1)));
                 }
                 ToHost::Append { records } => {
                     self.world.note(&self.host, format!("append {}", records.len()));

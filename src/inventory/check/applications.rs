@@ -66,6 +66,15 @@ fn basics(doc: &Doc<Application>, application: &Application, findings: &mut Vec<
     for secret in &application.secrets {
         let help = "small letters, digits and `_`: `smtp_password`";
         report("name of a secret", secret, doc.tree.key_place(&["secrets"]), syntax::word(secret), help, findings);
+        if secret.starts_with("database_") && application.database.is_some() {
+            findings.push(
+                Finding::error(
+                    doc.tree.key_place(&["secrets"]),
+                    format!("the secret `{secret}` has a name that is taken"),
+                )
+                .help("names that begin with `database_` are those of the tenant's own database"),
+            );
+        }
     }
 }
 
