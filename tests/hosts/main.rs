@@ -14,6 +14,7 @@
 mod harness;
 
 mod apply;
+mod catalogue;
 mod faults;
 mod history;
 mod isolation;

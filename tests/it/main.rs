@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod borders;
+mod catalogue;
 mod cli;
 mod compile;
 mod golden;
