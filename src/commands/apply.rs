@@ -43,7 +43,7 @@ pub(super) fn run(
     } else {
         out.text(&plan.brief(out));
     }
-    survey.progress.expect(u64::from(counts.create + counts.change + counts.remove + counts.known_after));
+    survey.progress.expect(u64::from(counts.fixes()));
     let mut recorder = Recorder::begin(&survey)?;
     survey.revision.commit()?;
     let work = Work {
@@ -118,6 +118,7 @@ fn summary(host: &str, outcome: &HostOutcome) -> HostSummary {
         host: host.to_string(),
         result: result.to_string(),
         fixed: outcome.fixed,
+        adopted: outcome.adopted,
         failures: outcome
             .failed
             .iter()

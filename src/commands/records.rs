@@ -10,6 +10,7 @@ use crate::evidence::{
 use crate::failure::{Failure, Result};
 use crate::fleet::{Checked, HostOutcome, HostState, Outcome};
 use crate::protocol::Outcome as Found;
+use crate::resources::Action;
 
 /// The record of this run.
 pub(super) struct Recorder {
@@ -80,8 +81,9 @@ impl Recorder {
             .collect();
         for (id, finding) in done {
             let action = match &finding.outcome {
+                Found::Differs { action: Action::Adopt, .. } if ended.adopted == 0 => continue,
                 Found::Differs { action, .. } => *action,
-                Found::KnownAfter { .. } => crate::resources::Action::Create,
+                Found::KnownAfter { .. } => Action::Create,
                 _ => continue,
             };
             self.record.changes.push(ChangeRecord {

@@ -31,6 +31,8 @@ pub struct Session<'a> {
     pub(super) journal: Journal,
     /// Ids that were not correct when the catalog was compared, and are not yet.
     pub(super) pending: BTreeSet<String>,
+    /// Ids of what was there and is not ours: it is taken over.
+    pub(super) strange: BTreeSet<String>,
     /// Owners that failed on this host.
     pub(super) failed: BTreeSet<String>,
     pub(super) tenants: BTreeMap<String, Lock>,
@@ -95,6 +97,11 @@ impl<'a> Session<'a> {
     /// Control goes on with what was compared: what is correct becomes ours, what stays is marked so.
     pub(super) fn adopt(&mut self) -> Result<()> {
         let (correct, kept) = std::mem::take(&mut self.unjudged);
+        let adopted: Vec<&String> =
+            correct.iter().map(|entry| &entry.id).filter(|id| self.strange.contains(*id)).collect();
+        if !adopted.is_empty() {
+            self.journal.write(self.machine, "adopted", json!({ "ids": adopted }))?;
+        }
         for entry in correct {
             self.correct(entry)?;
         }
@@ -106,12 +113,15 @@ impl<'a> Session<'a> {
 
     pub(super) fn fixed(&mut self, entry: &Entry, action: Action, begin: Instant) -> Result<()> {
         self.correct(entry)?;
+        let adopts = action == Action::Change && self.strange.contains(&entry.id);
+        let action = if adopts { Action::AdoptAndChange } else { action };
         self.finished(&entry.id, &entry.owner, action, begin)
     }
 
     pub(super) fn finished(&mut self, id: &str, owner: &str, action: Action, begin: Instant) -> Result<()> {
         let milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.journal.write(self.machine, "finished", json!({ "id": id, "milliseconds": milliseconds }))?;
+        let line = json!({ "id": id, "action": action, "milliseconds": milliseconds });
+        self.journal.write(self.machine, "finished", line)?;
         self.wire.send(FromHost::Fixed { id: id.to_string(), owner: owner.to_string(), action, milliseconds })
     }
 
