@@ -98,7 +98,11 @@ pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
 pub(super) fn show(global: &Global, what: &Show, out: &Out) -> Result<()> {
     let loaded = read(global, out)?;
     match what {
-        Show::Member { name } => view(&shown::member(&loaded, name)?, out),
+        Show::Member { name } => {
+            let mut member = shown::member(&loaded, name)?;
+            member.derived.extend(super::dns::seen_ds(&loaded.inventory, &member.name));
+            view(&member, out);
+        }
         Show::Application { name } => view(&shown::application(&loaded, name)?, out),
         Show::Host { name } => {
             for host in select::hosts(&loaded.inventory, std::slice::from_ref(name))? {

@@ -3,6 +3,7 @@
 mod apply;
 mod archives;
 mod brake;
+mod dns;
 mod history;
 mod inventory;
 mod manual;
@@ -30,6 +31,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         Verb::Schema { directory } => inventory::schema(global, directory.as_deref(), out),
         Verb::Plan { selectors, way, detailed_exitcode } => plan::run(global, selectors, way, *detailed_exitcode, out),
         Verb::Apply { selectors, way, yes, allow } => apply::run(global, selectors, way, *yes, allow, out),
+        Verb::Dns(what) => dns::run(global, what, out),
         Verb::Secrets(what) => secrets::run(global, what, out),
         Verb::History { member, last, since, way } => {
             history::run(global, member.as_deref(), *last, since.as_deref(), way, out)
