@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Global, Show};
-use crate::compile::{self, Selection, compile};
+use crate::compile::{Selection, compile};
 use crate::failure::{Failure, Result};
 use crate::inventory::diagnostics::{Diagnostics, counted};
 use crate::inventory::show::View;
@@ -131,7 +131,7 @@ fn carried(loaded: &Loaded, host: &str, out: &Out) -> Result<()> {
     out.text(&format!("host {host} {}\n", inventory.hosts[host].address));
     for body in inventory.members.values() {
         for plan in body.tenants.values().filter(|plan| plan.application_host == host) {
-            let health = compile::health(&templates, inventory, body, plan)?;
+            let health = crate::compile::health(&templates, inventory, body, plan)?;
             let tenant = crate::inventory::names::tenant_id(&body.code, &plan.application);
             let sent = [health.media_type, health.body].into_iter().flatten().map(|word| format!(" {word}"));
             let how = format!("{} {} {}{}", health.path, health.status, health.method.name(), sent.collect::<String>());
