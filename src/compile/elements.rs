@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::authority;
-use crate::compile::values;
 use crate::compile::values::{
     ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, HostValues, LoginValues, MemberValues,
     NameServerValues, SizeValues, TenantValues, ZoneValues,
 };
 use crate::failure::{Failure, Result};
-use crate::inventory::types;
 use crate::inventory::types::{Application, Host, Listen, MemberKind, Status};
 use crate::inventory::{Body, Inventory, TenantPlan, zones};
 use crate::resources::RELEASES;
@@ -238,10 +236,10 @@ fn application_values(plan: &TenantPlan, application: &Application) -> Applicati
 }
 
 /// As the catalogue has it, with what it leaves unsaid.
-fn health(health: &types::Health) -> values::HealthValues {
-    values::HealthValues {
+fn health(health: &crate::inventory::types::Health) -> super::values::HealthValues {
+    super::values::HealthValues {
         path: health.path.clone(),
-        method: health.method.unwrap_or(types::Method::Get),
+        method: health.method.unwrap_or(crate::inventory::types::Method::Get),
         body: health.body.clone(),
         media_type: health.media_type.clone(),
         status: health.status.unwrap_or(200),
@@ -250,8 +248,8 @@ fn health(health: &types::Health) -> values::HealthValues {
 }
 
 /// The settings files of a tenant that is rendered.
-pub fn files(tenant: &TenantValues) -> Vec<values::FileValues> {
-    let file = |(name, content): (&String, &String)| values::FileValues {
+pub fn files(tenant: &TenantValues) -> Vec<super::values::FileValues> {
+    let file = |(name, content): (&String, &String)| super::values::FileValues {
         name: name.clone(),
         path: format!("{}/{name}", tenant.configuration),
         content: content.clone(),
