@@ -17,6 +17,9 @@ use crate::resources::RELEASES;
 /// Connections of a database server beside those of the tenants: superusers, backups, an idle login role in rotation.
 const RESERVED_CONNECTIONS: u32 = 20;
 
+/// Seconds to start, for an application that says nothing.
+const START_SECONDS: u32 = 180;
+
 /// The aggregation.
 ///
 /// # Errors
@@ -159,7 +162,8 @@ pub fn zone(inventory: &Inventory, body: &Body) -> Option<ZoneValues> {
     })
 }
 
-/// A tenant, with `prepare`, `start` and `environment` of its application as the catalogue has them: not yet rendered.
+/// A tenant, with `prepare`, `start`, `environment`, `files` and `health` of its application as the catalogue has them:
+/// not yet rendered.
 ///
 /// # Errors
 /// When the catalogue does not know its application or release, or a host is unknown.
@@ -225,13 +229,37 @@ fn application_values(plan: &TenantPlan, application: &Application) -> Applicati
         prepare: application.runtime.prepare.clone(),
         start: application.runtime.start.clone(),
         environment: application.runtime.environment.clone(),
-        health: application.health.path.clone(),
+        files: application.runtime.files.clone(),
+        start_seconds: application.runtime.start_seconds.unwrap_or(START_SECONDS),
+        health: health(&application.health),
         public_methods: application.public_methods.clone().unwrap_or_default(),
         listens_on_socket: application.runtime.listen == Listen::Socket,
         notifies: application.runtime.notifies,
         has_database: application.database.is_some(),
         database: application.database.as_ref().map(|database| database.engine),
     }
+}
+
+/// As the catalogue has it, with what it leaves unsaid.
+fn health(health: &crate::inventory::types::Health) -> super::values::HealthValues {
+    super::values::HealthValues {
+        path: health.path.clone(),
+        method: health.method.unwrap_or(crate::inventory::types::Method::Get),
+        body: health.body.clone(),
+        media_type: health.media_type.clone(),
+        status: health.status.unwrap_or(200),
+        contains: health.contains.clone(),
+    }
+}
+
+/// The settings files of a tenant that is rendered.
+pub fn files(tenant: &TenantValues) -> Vec<super::values::FileValues> {
+    let file = |(name, content): (&String, &String)| super::values::FileValues {
+        name: name.clone(),
+        path: format!("{}/{name}", tenant.configuration),
+        content: content.clone(),
+    };
+    tenant.application.files.iter().map(file).collect()
 }
 
 /// The catalogue's entry of a tenant.

@@ -20,6 +20,7 @@ pub mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+pub use expand::health;
 pub use shapes::{shapes, specimen};
 
 use crate::catalog::{Area, Catalog, Entry};

@@ -15,6 +15,7 @@ mod harness;
 
 mod adopt;
 mod apply;
+mod catalogue;
 mod dns_apply;
 mod dns_faults;
 mod faults;

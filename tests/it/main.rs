@@ -11,6 +11,7 @@
 mod ansible;
 mod bad_input;
 mod borders;
+mod catalogue;
 mod cli;
 mod compile;
 mod golden;

@@ -185,7 +185,15 @@ fn the_catalogues_own_templates_are_strict_too() {
     assert!(message.contains("--> applications/albo.yml (runtime.start[10]):1:4"), "{message}");
 
     let message = refused(|runtime| runtime.start.push("{{ tenant.secrets.signing_key }}".to_string()));
-    assert!(message.contains("as an argument, where every account of the host can read it"), "{message}");
+    assert!(
+        message.contains("runtime.start has the secret secret://c_e707/albo/signing_key, where every account of"),
+        "{message}"
+    );
+
+    let message = refused(|runtime| {
+        runtime.files.insert("a.ini".to_string(), "[web]\nlisten = {{ tenant.prt }}\n".to_string());
+    });
+    assert!(message.contains("--> applications/albo.yml (runtime.files.a.ini):2:13"), "{message}");
 
     let message = refused(|runtime| runtime.prepare[0] = "+/bin/sh".to_string());
     assert!(message.contains("no absolute path"), "{message}");
