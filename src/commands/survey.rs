@@ -44,9 +44,23 @@ pub(super) fn survey(
     allowed: &BTreeSet<String>,
     out: &Out,
 ) -> Result<Survey> {
+    survey_changed(global, selectors, way, mode, allowed, |_| Ok(()), out)
+}
+
+/// As [`survey`], with something else in the catalogs than what the inventory says.
+pub(super) fn survey_changed(
+    global: &Global,
+    selectors: &Selectors,
+    way: &Way,
+    mode: Mode,
+    allowed: &BTreeSet<String>,
+    change: impl FnOnce(&mut Compiled) -> Result<()>,
+    out: &Out,
+) -> Result<Survey> {
     let inventory = read(global, out)?.inventory;
     let selection = selection(&inventory, selectors)?;
-    let compiled = compile(&inventory, &selection)?;
+    let mut compiled = compile(&inventory, &selection)?;
+    change(&mut compiled)?;
     must_have_playbooks(&inventory, &selection)?;
     let revision = current(&inventory)?;
     let identities = Identities::search(&way.identity.identity, |name| std::env::var_os(name));

@@ -21,7 +21,7 @@ use crate::catalog::{Area, Catalog, Entry, HOST_OWNER, Stage};
 use crate::failure::{Failure, Kind, Result};
 use crate::machine::Machine;
 use crate::protocol::{FromHost, Holder, Mode, Outcome, Request, ToHost, VERSION};
-use crate::resources::Action;
+use crate::resources::{Action, previous_zone};
 
 /// Holds one conversation over `input` and `output`. All that was done is remembered, however it ends.
 ///
@@ -93,6 +93,7 @@ impl Host<'_> {
                 evidence::append(machine, self.settings, self.fingerprint.as_deref(), records)?
             }
             ToHost::ReadEvidence { newest } => evidence::read(machine, self.settings, newest)?,
+            ToHost::ReadPreviousZone { zone } => FromHost::PreviousZone { records: previous_zone(machine, &zone)? },
             ToHost::Request(_) => return Err(unexpected("a second request")),
             ToHost::Archive { .. } => return Err(unexpected("an archive")),
             ToHost::Stage { .. } => return Err(unexpected("a stage")),

@@ -242,6 +242,10 @@ impl Coordinator {
         self.alongside(host, move |host| host.read_evidence(newest)).await
     }
 
+    pub(super) async fn read_previous_zone(&self, host: &str, zone: String) -> Result<Option<Vec<String>>> {
+        self.alongside(host, move |host| host.read_previous_zone(zone)).await
+    }
+
     async fn alongside<T: Send + 'static>(
         &self,
         host: &str,

@@ -117,6 +117,14 @@ impl Fleet {
         self.handle.block_on(self.coordinator.read_evidence(host, newest))
     }
 
+    /// What a zone was before its last change on its primary: its records, one a line; `None` when none are kept.
+    ///
+    /// # Errors
+    /// When the host cannot be reached or cannot read them.
+    pub fn read_previous_zone(&self, host: &str, zone: &str) -> Result<Option<Vec<String>>> {
+        self.handle.block_on(self.coordinator.read_previous_zone(host, zone.to_string()))
+    }
+
     /// Ends all streams. Give the answer to [`Outcome::ended`]: only a clean end is a success.
     pub fn end(mut self) -> Ended {
         self.handle.block_on(self.coordinator.end())

@@ -129,6 +129,11 @@ pub enum ToHost {
         /// Only the newest this many records of each chain.
         newest: u32,
     },
+    /// Send what a zone was before its last change on this host. Answered by `PreviousZone`.
+    ReadPreviousZone {
+        /// Its name without a final dot.
+        zone: String,
+    },
     /// A sign of life.
     Alive,
     /// Nothing more to do.
@@ -309,6 +314,11 @@ pub enum FromHost {
         chains: Vec<(String, Vec<serde_json::Value>)>,
         /// Writers whose chain is broken, and where.
         broken: Vec<String>,
+    },
+    /// What a zone was before its last change.
+    PreviousZone {
+        /// Its records, one a line, the SOA first; none when this host keeps no earlier version.
+        records: Option<Vec<String>>,
     },
     /// A sign of life during a long step.
     Alive,

@@ -46,7 +46,7 @@ pub use secret_table::{SecretTable, SecretValue};
 pub use service::Service;
 pub use symlink::Symlink;
 pub use user::User;
-pub use zone::{Key as RrKey, RrSet, Zone, ZoneCatalog};
+pub use zone::{Key as RrKey, RrSet, Zone, ZoneCatalog, previous_zone};
 
 use crate::failure::Result;
 use crate::machine::Machine;

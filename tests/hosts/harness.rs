@@ -110,6 +110,11 @@ impl Lab {
         self.run.join("inventories/varese")
     }
 
+    /// Where the program keeps what it remembers between runs.
+    pub fn state(&self) -> PathBuf {
+        self.run.join("state")
+    }
+
     /// The program with the lab's inventory and keys, not started yet.
     pub fn command(&self, words: &[&str]) -> Command {
         let key = lab_does(&["key"]);

@@ -17,6 +17,7 @@ mod adopt;
 mod apply;
 mod catalogue;
 mod dns_apply;
+mod dns_check;
 mod dns_faults;
 mod faults;
 mod history;

@@ -20,4 +20,5 @@ mod reference;
 mod scale;
 mod validate;
 mod zone_files;
+mod zone_transfer;
 mod zones;

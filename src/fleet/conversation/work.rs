@@ -230,4 +230,17 @@ impl Conversation {
             other => Err(self.unexpected(&other)),
         }
     }
+
+    /// Reads what a zone was before its last change on the host.
+    ///
+    /// # Errors
+    /// When the link is lost or the host cannot.
+    pub(in crate::fleet) fn read_previous_zone(&mut self, zone: String) -> Result<Option<Vec<String>>> {
+        self.begin("reading the former version of a zone");
+        self.send(&ToHost::ReadPreviousZone { zone })?;
+        match self.next()? {
+            FromHost::PreviousZone { records } => Ok(records),
+            other => Err(self.unexpected(&other)),
+        }
+    }
 }

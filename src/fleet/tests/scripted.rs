@@ -343,6 +343,10 @@ impl Run {
                     self.world.note(&self.host, format!("read {newest}"));
                     self.say(FromHost::Evidence { chains: Vec::new(), broken: vec!["w".to_string()] });
                 }
+                ToHost::ReadPreviousZone { zone } => {
+                    self.world.note(&self.host, format!("previous {zone}"));
+                    self.say(FromHost::PreviousZone { records: Some(vec![zone]) });
+                }
                 ToHost::Signed(_) => panic!("nothing to sign"),
                 ToHost::End => {
                     self.end();
