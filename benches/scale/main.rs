@@ -1,5 +1,6 @@
 //! `cargo bench --bench scale -- [ROUNDS]`: what an inventory costs that is as large as Lombardy. See benches/README.md.
-//! `-- --write DIR N` only writes an inventory of the first N comuni of Varese, one application each: for `forty`.
+//! `-- --write DIR N [zones]` only writes an inventory of the first N comuni of Varese, one application each and, when that
+//! is said, a zone that we serve: for `forty` and `zones`.
 
 #![allow(
     clippy::disallowed_methods,
@@ -41,11 +42,11 @@ fn main() {
         return;
     }
     let words: Vec<String> = std::env::args().collect();
-    if let [_, write, folder, count, ..] = words.as_slice()
+    if let [_, write, folder, count, more @ ..] = words.as_slice()
         && write == "--write"
     {
         let comuni: Vec<&Comune> = province().take(count.parse().expect("a number of comuni")).collect();
-        let contents = generate::Contents { protocollo: false, zones: false };
+        let contents = generate::Contents { protocollo: false, zones: more.iter().any(|word| word == "zones") };
         return generate::write(Path::new(folder), &comuni, contents).unwrap();
     }
     let rounds = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(7_usize);

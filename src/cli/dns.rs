@@ -21,6 +21,31 @@ Examples:
 
 Exit codes: 0 all is well; 4 something is wrong; 5 a serial is old or a signature ends; 7 nothing could be concluded")]
     Check(Check),
+    /// Print a zone that we serve as a zone file (RFC 1035)
+    Export {
+        /// The zone, or the name, slug or code of its member
+        zone: String,
+        /// File to write in the place of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Turn a zone that others serve into `domain:` of its member's file
+    ///
+    /// The zone is written so that it is served exactly as it is, which is proven first. Left out, and said, are the SOA,
+    /// the name servers, signatures, and the addresses of tenants: they follow from the inventory.
+    #[command(after_help = "\
+Examples:
+  comuni dns import comune.varese.it varese.zone            # shows what would be written
+  comuni dns import comune.varese.it varese.zone --write    # writes it, then checks the inventory")]
+    Import {
+        /// The zone, which stands in a member's `domain:` already
+        zone: String,
+        /// The zone file
+        file: PathBuf,
+        /// Put it into the member's file in the place of its `domain:`
+        #[arg(long)]
+        write: bool,
+    },
     /// Write the records that others must set for a member, in Italian, as a text to forward
     ///
     /// For a zone that others serve the records of the tenants; for a zone that we serve its delegation and the DS for the

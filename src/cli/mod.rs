@@ -110,7 +110,10 @@ pub enum Verb {
         #[arg(short, long)]
         yes: bool,
         /// Lift the brake of the consortium's limits
-        #[arg(long, value_enum, value_name = "WHAT")]
+        ///
+        /// `removals`, `changes`; a zone (comune.lozza.va.it) that changes more than its limits; a protected RRset of a
+        /// zone as NAME/TYPE (pec.comune.lozza.va.it/MX). Can be repeated.
+        #[arg(long, value_name = "WHAT")]
         allow: Vec<Allowance>,
     },
     /// Show or set secrets
@@ -232,12 +235,36 @@ pub struct Identity {
 }
 
 /// What the brake can be lifted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowance {
     /// More removals than the limit.
     Removals,
     /// More changes on one host than the limit.
     Changes,
+    /// More changes in this zone than its limits.
+    Zone(String),
+    /// The change of this RRset: `NAME/TYPE`.
+    RrSet(String),
+}
+
+impl std::str::FromStr for Allowance {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Allowance, String> {
+        let is_name = |name: &str| name.contains('.') && !name.contains(char::is_whitespace);
+        match text {
+            "removals" => Ok(Allowance::Removals),
+            "changes" => Ok(Allowance::Changes),
+            _ => match text.split_once('/') {
+                Some((name, kind)) if is_name(name) && kind.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                    let (name, kind) = (name.trim_end_matches('.').to_lowercase(), kind.to_uppercase());
+                    Ok(Allowance::RrSet(format!("{name}/{kind}")))
+                }
+                None if is_name(text) => Ok(Allowance::Zone(text.trim_end_matches('.').to_lowercase())),
+                _ => Err("write `removals`, `changes`, the name of a zone, or NAME/TYPE of its RRset".to_string()),
+            },
+        }
+    }
 }
 
 impl Verb {

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{Global, Show};
 use crate::compile::{Selection, compile};
+use crate::evidence::clock;
 use crate::failure::{Failure, Result};
 use crate::inventory::diagnostics::{Diagnostics, counted};
 use crate::inventory::show::View;
+use crate::inventory::zones::Waived;
 use crate::inventory::{Loaded, load, select};
 use crate::inventory::{init as start, show as shown};
 use crate::report::json::{self, Object};
@@ -14,7 +16,7 @@ use crate::report::{Out, table};
 
 /// Reads the inventory that the options name; its warnings go to standard error.
 pub(super) fn read(global: &Global, out: &Out) -> Result<Loaded> {
-    match load(&folder(global)) {
+    match load(&folder(global)).and_then(|loaded| loaded.on(&clock::today())) {
         Ok(loaded) => {
             if !loaded.warnings.is_empty() && out.is_verbose() {
                 out.remark(&format!("{}\n", loaded.warnings.render()));
@@ -64,6 +66,19 @@ pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
     objects(&loaded.warnings, out);
     if !loaded.warnings.is_empty() && !out.is_verbose() {
         out.remark(&format!("{}\n", loaded.warnings.render()));
+    }
+    for waived in &loaded.waived {
+        let found = loaded.warnings.diagnostic(&waived.finding);
+        out.object(&Object::Diagnostic {
+            severity: "waived".to_string(),
+            message: found.message,
+            file: found.file,
+            line: found.line,
+            column: found.column,
+            help: Some(format!("borne with until {}: {}", waived.until, waived.reason)),
+        });
+        let Waived { zone, rule, reason, until, .. } = waived;
+        out.remark(&format!("{zone}: {rule} is borne with until {until}: {reason}\n"));
     }
     let mut inventory = loaded.inventory;
     if inventory.authority.is_none() {

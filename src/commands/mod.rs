@@ -14,6 +14,7 @@ mod records;
 mod secrets;
 mod survey;
 mod ways;
+mod zone_brake;
 
 use crate::cli::{Cli, Verb};
 use crate::failure::Result;

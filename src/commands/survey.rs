@@ -36,7 +36,14 @@ pub(super) struct Survey {
 /// # Errors
 /// Before any connection: wrong selectors (64), an invalid inventory (65). Afterwards: a host that has seen a newer
 /// inventory, or that holds resources of a body without a member file (65).
-pub(super) fn survey(global: &Global, selectors: &Selectors, way: &Way, mode: Mode, out: &Out) -> Result<Survey> {
+pub(super) fn survey(
+    global: &Global,
+    selectors: &Selectors,
+    way: &Way,
+    mode: Mode,
+    allowed: &BTreeSet<String>,
+    out: &Out,
+) -> Result<Survey> {
     let inventory = read(global, out)?.inventory;
     let selection = selection(&inventory, selectors)?;
     let compiled = compile(&inventory, &selection)?;
@@ -56,6 +63,7 @@ pub(super) fn survey(global: &Global, selectors: &Selectors, way: &Way, mode: Mo
         areas: selection.areas.clone(),
         members: members.clone(),
         secrets: store.table(&tokens(catalog)),
+        allowed: allowed.clone(),
     });
     let requests: Vec<Request> = requests.collect();
     let progress = Arc::new(Progress::new(out.clone(), verb, mode == Mode::Plan));

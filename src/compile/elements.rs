@@ -9,6 +9,7 @@ use crate::compile::values::{
     NameServerValues, SizeValues, TenantValues, ZoneValues,
 };
 use crate::failure::{Failure, Result};
+use crate::inventory::names::TRANSFER_KEY;
 use crate::inventory::types::{Application, Host, Listen, MemberKind, Status, Sudo};
 use crate::inventory::{Body, Inventory, TenantPlan, zones};
 use crate::resources::RELEASES;
@@ -55,6 +56,8 @@ fn dns(inventory: &Inventory) -> Option<DnsValues> {
     });
     Some(DnsValues {
         servers: servers.collect(),
+        addresses: addresses.iter().map(|(_, address)| address.to_string()).collect(),
+        transfer_key: TRANSFER_KEY.to_string(),
         contact: dns.contact.clone(),
         algorithm: dns.dnssec,
         limits: dns.limits.clone(),
@@ -114,7 +117,10 @@ pub fn carrying_host(inventory: &Inventory, name: &str, values: &HostValues) -> 
     }
     tenants.sort_by(|one, other| one.id.cmp(&other.id));
     let max_connections = (connections + connections / 4 + RESERVED_CONNECTIONS).next_multiple_of(50);
-    Ok(CarryingHost { host: values.clone(), tenants, connections, max_connections })
+    let is_primary = values.name_server.as_deref() == Some("primary");
+    let served = inventory.members.values().filter(|_| is_primary).filter_map(|body| zone(inventory, body));
+    let zones = served.map(|zone| zone.name).collect();
+    Ok(CarryingHost { host: values.clone(), tenants, connections, max_connections, zones })
 }
 
 /// A body.

@@ -8,6 +8,7 @@ use crate::compile::values::{
     ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, HostValues, LoginValues, MemberValues,
     NameServerValues, SizeValues, TenantValues, ZoneValues,
 };
+use crate::inventory::names::TRANSFER_KEY;
 use crate::inventory::types::{Dnssec, DomainMode, Engine, MemberKind, Method, Role, Status, ZoneLimits};
 use crate::playbook::Each;
 use crate::templates::lint::Shape;
@@ -47,6 +48,7 @@ pub fn specimen(each: Each) -> Value {
             }],
             connections: 10,
             max_connections: 50,
+            zones: vec!["comune.malnate.va.it".to_string()],
         });
         return values;
     }
@@ -77,6 +79,8 @@ fn consortium() -> ConsortiumValues {
                 address: "192.0.2.15".to_string(),
                 primary: true,
             }],
+            addresses: vec!["192.0.2.15".to_string()],
+            transfer_key: TRANSFER_KEY.to_string(),
             contact: "dns@cloud.provincia.va.it".to_string(),
             algorithm: Dnssec::default(),
             limits: ZoneLimits::default(),

@@ -37,6 +37,10 @@ pub struct ConsortiumValues {
 pub struct DnsValues {
     /// All name servers, the primary first.
     pub servers: Vec<NameServerValues>,
+    /// The addresses of all name servers, the primary first.
+    pub addresses: Vec<String>,
+    /// Token of the key with which the name servers know each other (TSIG).
+    pub transfer_key: String,
     /// E-mail address of who answers for the zones.
     pub contact: String,
     /// The algorithm of signatures, as Knot calls it.
@@ -102,6 +106,8 @@ pub struct CarryingHost {
     pub connections: u32,
     /// The same with a reserve for rotation and maintenance, rounded up to 50: it seldom changes with a new tenant.
     pub max_connections: u32,
+    /// The names of all zones that are served, on their primary; none elsewhere.
+    pub zones: Vec<String>,
 }
 
 /// A tenant, as the host that carries it needs it.

@@ -78,6 +78,9 @@ pub struct Request {
     pub members: BTreeSet<String>,
     /// Values of the tokens in the catalog, as far as this control can read them.
     pub secrets: SecretTable,
+    /// What the operator allowed by name (`NAME/TYPE` of an RRset).
+    #[serde(default)]
+    pub allowed: BTreeSet<String>,
 }
 
 /// From control to host.

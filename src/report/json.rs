@@ -32,7 +32,7 @@ pub enum Object {
     },
     /// A problem found in the inventory.
     Diagnostic {
-        /// `error` or `warning`.
+        /// `error`, `warning`, or `waived`: the inventory bears with it for a while.
         severity: String,
         /// What is wrong.
         message: String,

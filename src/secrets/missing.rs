@@ -13,6 +13,7 @@ use crate::authority::{self, Signer};
 use crate::disk;
 use crate::failure::{Failure, Result};
 use crate::inventory::Inventory;
+use crate::inventory::names::TRANSFER_KEY;
 
 /// What [`Store::make_missing`] made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +34,9 @@ impl Made {
 /// The tokens of all secrets that an inventory needs.
 pub fn required_tokens(inventory: &Inventory) -> BTreeSet<String> {
     let mut tokens = BTreeSet::from([AUTHORITY_KEY.to_string()]);
+    if inventory.consortium.dns.is_some() {
+        tokens.insert(TRANSFER_KEY.to_string());
+    }
     for body in inventory.members.values() {
         for plan in body.tenants.values() {
             let Some(application) = inventory.applications.get(&plan.application) else { continue };

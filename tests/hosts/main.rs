@@ -15,6 +15,8 @@ mod harness;
 
 mod adopt;
 mod apply;
+mod dns_apply;
+mod dns_faults;
 mod faults;
 mod history;
 mod isolation;

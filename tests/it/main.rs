@@ -18,3 +18,5 @@ mod publiccode;
 mod reference;
 mod scale;
 mod validate;
+mod zone_files;
+mod zones;

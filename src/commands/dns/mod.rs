@@ -1,6 +1,8 @@
 //! `comuni dns`: zones as the world sees them.
 
 mod check;
+mod export;
+mod import;
 mod records;
 mod say;
 mod targets;
@@ -21,6 +23,8 @@ use crate::report::Out;
 pub(super) fn run(global: &Global, what: &Dns, out: &Out) -> Result<()> {
     match what {
         Dns::Check(options) => check::run(global, options, out),
+        Dns::Export { zone, output } => export::run(global, zone, output.as_deref(), out),
+        Dns::Import { zone, file, write } => import::run(global, zone, file, *write, out),
         Dns::Records { member } => records::run(global, member, out),
     }
 }

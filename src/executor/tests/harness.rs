@@ -317,6 +317,7 @@ pub fn wants(entries: Vec<Entry>) -> Request {
         areas: BTreeSet::new(),
         members: ["c_e863", "c_e707", "c_a825"].map(ToString::to_string).into(),
         secrets: SecretTable::default(),
+        allowed: BTreeSet::new(),
     }
 }
 

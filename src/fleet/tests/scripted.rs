@@ -150,6 +150,7 @@ impl World {
             areas: BTreeSet::new(),
             members: BTreeSet::new(),
             secrets: SecretTable::default(),
+            allowed: BTreeSet::new(),
         };
         self.scripts.keys().map(request).collect()
     }
