@@ -25,7 +25,22 @@ pub(super) fn run(
     out: &Out,
 ) -> Result<()> {
     let began = Instant::now();
-    let mut survey = survey(global, selectors, way, Mode::Apply, &zone_brake::names(allow), out)?;
+    let survey = survey(global, selectors, way, Mode::Apply, &zone_brake::names(allow), out)?;
+    agreed(survey, "Apply these changes?", yes, allow, began, out)
+}
+
+/// Shows what the hosts answered, asks, and brings it about.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn agreed(
+    mut survey: Survey,
+    question: &'static str,
+    yes: bool,
+    allow: &[Allowance],
+    began: Instant,
+    out: &Out,
+) -> Result<()> {
     let plan = survey.plan();
     let counts = plan.counts();
     for object in Object::plan(&plan) {
@@ -39,7 +54,7 @@ pub(super) fn run(
     if counts.may_change() && !yes {
         survey.progress.finish();
         out.text(&plan.text(out));
-        let (asking, question) = (out.clone(), "Apply these changes?");
+        let asking = out.clone();
         if !survey.fleet.attend(move || consent(&asking, question))?? {
             return Err(Failure::operation("not applied: the answer was not `yes`"));
         }

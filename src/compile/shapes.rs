@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::compile::values::{
-    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, HostValues, LoginValues, MemberValues,
-    NameServerValues, SizeValues, TenantValues, ZoneValues,
+    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues, HealthValues, HostValues,
+    LoginValues, MemberValues, NameServerValues, SizeValues, TenantValues, ZoneValues,
 };
 use crate::inventory::names::TRANSFER_KEY;
 use crate::inventory::types::{Dnssec, DomainMode, Engine, MemberKind, Method, Role, Status, ZoneLimits};
@@ -14,14 +14,14 @@ use crate::playbook::Each;
 use crate::templates::lint::Shape;
 
 /// Maps whose names are only known for each element.
-const OPEN: [&str; 2] = ["tenant.secrets", "tenant.application.environment"];
+const OPEN: [&str; 3] = ["tenant.secrets", "tenant.application.environment", "tenant.application.files"];
 
 /// What may be named in a play, by what it is repeated for.
 pub fn shapes() -> BTreeMap<Each, Shape> {
     Each::ALL.into_iter().map(|each| (each, Shape::of(&specimen(each), &OPEN))).collect()
 }
 
-/// What the catalogue's `start`, `prepare` and `environment` may name: everything of the tenant but themselves.
+/// What the catalogue's own templates may name: everything of the tenant but themselves.
 pub fn catalogue_shape() -> Shape {
     let mut specimen = specimen(Each::Tenant);
     for name in super::expand::RENDERED {
@@ -55,6 +55,14 @@ pub fn specimen(each: Each) -> Value {
     values["member"] = json!(member());
     match each {
         Each::Tenant => values["tenant"] = json!(tenant()),
+        Each::File => {
+            values["tenant"] = json!(tenant());
+            values["file"] = json!(FileValues {
+                name: "settings.ini".to_string(),
+                path: "/etc/comuni/tenants/c_e863-albo/settings.ini".to_string(),
+                content: "[web]\n".to_string(),
+            });
+        }
         Each::Zone => {
             values["zone"] = json!(zone());
         }
@@ -145,7 +153,6 @@ fn tenant() -> TenantValues {
         database: text("c_e863_albo"),
         database_owner: text("c_e863_albo"),
         login_roles: vec![text("c_e863_albo_a"), text("c_e863_albo_b")],
-        active_login: text("c_e863_albo_a"),
         release: text("1.0.0"),
         release_sha256: "0".repeat(64),
         release_path: text("/opt/comuni/releases/albo/1.0.0"),
@@ -157,7 +164,16 @@ fn tenant() -> TenantValues {
             prepare: vec![text("/usr/bin/python3"), text("migrate")],
             start: vec![text("/usr/bin/python3"), text("serve")],
             environment: BTreeMap::from([(text("LANG"), text("C.UTF-8"))]),
-            health: text("/salute"),
+            files: BTreeMap::from([(text("settings.ini"), text("[web]\n"))]),
+            start_seconds: 180,
+            health: HealthValues {
+                path: text("/salute"),
+                method: Method::Post,
+                body: Some(text("{}")),
+                media_type: Some(text("application/json")),
+                status: 200,
+                contains: Some(text("bene")),
+            },
             public_methods: vec![Method::Get, Method::Head],
             listens_on_socket: true,
             notifies: true,
@@ -166,7 +182,12 @@ fn tenant() -> TenantValues {
         },
         application_host: host(),
         database_host: host(),
-        secrets: BTreeMap::from([token("database_password_a"), token("database_password_b")]),
+        secrets: BTreeMap::from([
+            token("database_password_a"),
+            token("database_password_b"),
+            token("database_user"),
+            token("database_password"),
+        ]),
         stopped: true,
     }
 }

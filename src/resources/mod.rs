@@ -36,6 +36,7 @@ pub use directory::Directory;
 pub use file::{Confirm, File, Notification, Validator};
 pub use group::Group;
 pub use package::Package;
+pub use postgres::end_sessions;
 pub use postgres_database::PostgresDatabase;
 pub use postgres_grant::PostgresGrant;
 pub use postgres_role::PostgresRole;
@@ -45,7 +46,7 @@ pub use secret_table::{SecretTable, SecretValue};
 pub use service::Service;
 pub use symlink::Symlink;
 pub use user::User;
-pub use zone::{Key as RrKey, RrSet, Zone, ZoneCatalog};
+pub use zone::{Key as RrKey, RrSet, Zone, ZoneCatalog, previous_zone};
 
 use crate::failure::Result;
 use crate::machine::Machine;

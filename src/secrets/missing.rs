@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::document::Document;
 use super::file::Lock;
 use super::recipients::Recipients;
-use super::{AUTHORITY_KEY, Secret, Store, Token};
+use super::{AUTHORITY_KEY, Secret, Store, Token, login};
 use crate::authority::{self, Signer};
 use crate::disk;
 use crate::failure::{Failure, Result};
@@ -40,7 +40,7 @@ pub fn required_tokens(inventory: &Inventory) -> BTreeSet<String> {
     for body in inventory.members.values() {
         for plan in body.tenants.values() {
             let Some(application) = inventory.applications.get(&plan.application) else { continue };
-            let passwords = application.database.iter().flat_map(|_| ["database_password_a", "database_password_b"]);
+            let passwords = application.database.iter().flat_map(|_| login::PASSWORD_TOKENS);
             let names = passwords.chain(application.secrets.iter().map(String::as_str));
             tokens.extend(names.map(|name| Token::new(&body.code, &plan.application, name).to_string()));
         }

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::dns_apply::{PRIMARY, SECONDARY, SERVERS, ZONE, agree, apply, ask, moved, serial, watch};
-use crate::harness::{broken, eventually, lab, on, tries_on};
+use crate::harness::{eventually, lab, on, tries_on};
 
 const FILE: &str = "/var/lib/knot/zones/comune.lozza.va.it.zone";
 const BOTH: &[&str] = &["192.0.2.102", "192.0.2.210"];

@@ -11,6 +11,7 @@
 mod ansible;
 mod bad_input;
 mod borders;
+mod catalogue;
 mod cli;
 mod compile;
 mod golden;
@@ -19,4 +20,5 @@ mod reference;
 mod scale;
 mod validate;
 mod zone_files;
+mod zone_transfer;
 mod zones;

@@ -8,7 +8,7 @@ use assert_cmd::Command;
 
 use crate::golden::root;
 
-fn comuni(inventory: &Path, arguments: &[&str]) -> Output {
+pub fn comuni(inventory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::cargo_bin("comuni").unwrap();
     for variable in ["COMUNI_INVENTORY", "COMUNI_IDENTITY", "COMUNI_SSH_KEY"] {
         command.env_remove(variable);
@@ -16,7 +16,7 @@ fn comuni(inventory: &Path, arguments: &[&str]) -> Output {
     command.arg("-i").arg(inventory).args(arguments).output().unwrap()
 }
 
-fn said(output: &Output) -> (i32, String, String) {
+pub fn said(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
@@ -28,7 +28,7 @@ fn export(inventory: &Path, zone: &str) -> String {
 }
 
 /// A copy of the aggregation that can be written to.
-fn copy() -> tempfile::TempDir {
+pub fn copy() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["consortium.yml", "hosts.yml", "applications", "members"] {
         let (from, to) = (root().join("inventories/varese").join(name), folder.path().join(name));
@@ -51,7 +51,7 @@ fn own(zone: &str) -> Vec<String> {
     lines.filter(|line| !line.contains(" SOA ") && !line.contains(" NS ") && !line.starts_with("albo.")).collect()
 }
 
-const VARESE: &str = "\
+pub const VARESE: &str = "\
 $ORIGIN comune.varese.it.
 $TTL 86400
 @ SOA ns.provider.example. hostmaster.provider.example. (

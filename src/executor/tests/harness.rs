@@ -251,7 +251,7 @@ pub fn directory(path: &str) -> Directory {
 }
 
 pub fn service(unit: &str) -> Resource {
-    Resource::Service(Service { unit: unit.to_string(), enabled: true, running: true })
+    Resource::Service(Service { unit: unit.to_string(), enabled: true, running: true, within_seconds: 180 })
 }
 
 pub fn package(name: &str) -> Resource {

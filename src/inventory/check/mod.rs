@@ -5,6 +5,7 @@ mod consortium;
 mod hosts;
 mod members;
 mod tenants;
+mod ways;
 mod zones;
 
 use super::diagnostics::Finding;

@@ -306,7 +306,12 @@ fn many_resources_ask_postgresql_and_systemd_once() {
     let tenants = ["c_a826", "c_e863", "c_e707"].map(|code| {
         let unit = format!("comuni-{code}-albo.service");
         host.world.units.insert(unit.clone(), crate::machine::Unit::default());
-        Resource::Service(crate::resources::service::Service { unit, enabled: true, running: true })
+        Resource::Service(crate::resources::service::Service {
+            unit,
+            enabled: true,
+            running: true,
+            within_seconds: 180,
+        })
     });
     for resource in resources.iter().filter(ours).chain(&tenants) {
         check(resource, &host);

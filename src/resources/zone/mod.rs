@@ -5,6 +5,7 @@
 
 mod catalog;
 mod knot;
+mod previous;
 mod proof;
 mod records;
 mod swap;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use catalog::ZoneCatalog;
+pub use previous::previous_zone;
 pub use records::{Key, Records, RrSet};
 
 use super::differences::{Known, after};
