@@ -14,11 +14,11 @@ const COMUNI_PER_DATABASE_HOST: usize = 30;
 /// Of no machine.
 const HOST_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 const DNS: &str = "dns:
-  servers: [{ name: ns1.cloud.example, host: mon1 }, { name: ns2.cloud.example, host: ops1 }]
+  servers: [{ name: ns1.cloud.example, host: mon1 }, { name: ns2.cloud.example, host: ops1, address: 198.51.100.53 }]
   contact: dns@cloud.example
   issuers: [letsencrypt.org]
   limits: { percent: 30, rrsets: 5 }
-  networks: [192.0.2.0/24]
+  networks: [10.0.0.0/8, 192.0.2.0/24, 198.51.100.0/24, 2001:db8::/32]
 ";
 const ALBO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/inventories/varese/applications/albo.yml");
 
@@ -105,8 +105,8 @@ fn hosts(comuni: usize) -> String {
 }
 
 fn member(at: usize, comune: &Comune, contents: Contents) -> String {
-    let slug = slug(comune);
-    let zone = format!("comune.{slug}.{}.it", comune.province.to_lowercase());
+    // The names that are reserved for a comune have no province in front of the last two labels.
+    let zone = format!("comune.{}.{}.it", register::slug(comune.name), comune.province.to_lowercase());
     let (population, size) = match comune.population {
         Some(residents) => {
             (format!("population: {{ residents: {residents}, date: 2023-01-01, source: ISTAT }}\n"), "{}")

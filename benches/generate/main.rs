@@ -1,5 +1,5 @@
-//! `cargo run --example generate -- DIR COUNT [whole]`: an inventory of the first COUNT comuni of Lombardy, those of Varese
-//! first. With `whole` each has two applications and a zone, else one application.
+//! `cargo run --example generate -- DIR COUNT [zones | whole]`: an inventory of the first COUNT comuni of Lombardy, those of
+//! Varese first. Each has one application; with `zones` also a zone that we serve, with `whole` two applications and a zone.
 
 #![allow(
     clippy::disallowed_methods,
@@ -21,6 +21,7 @@ fn main() {
     let count: usize = words.get(1).and_then(|word| word.parse().ok()).expect("a number of comuni");
     let contents = match words.get(2).map(String::as_str) {
         Some("whole") => WHOLE,
+        Some("zones") => Contents { protocollo: false, zones: true },
         _ => Contents { protocollo: false, zones: false },
     };
     let lombardy = || register::all().iter().filter(|comune| comune.region == "Lombardia");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::inventory::read;
 use crate::cli::Global;
 use crate::failure::{Failure, Result};
-use crate::inventory::types::Host;
+use crate::inventory::types::{Host, Sudo};
 use crate::inventory::{Inventory, select};
 use crate::report::Out;
 
@@ -55,7 +55,7 @@ fn variables(inventory: &Inventory, name: &str, host: &Host) -> Value {
         "ansible_host": host.address,
         "ansible_port": host.port,
         "ansible_user": host.login.user,
-        "ansible_become": host.login.sudo,
+        "ansible_become": host.login.sudo != Sudo::No,
         "comuni_roles": host.roles.iter().map(word).collect::<Vec<_>>(),
         "comuni_members": carried(inventory, name),
     });

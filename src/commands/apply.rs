@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::records::Recorder;
 use super::survey::{Survey, survey};
-use super::{archives, brake};
+use super::{archives, brake, zone_brake};
 use crate::cli::{Allowance, Global, Selectors, Way};
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{Checked, HostOutcome, HostState, Work};
@@ -25,18 +25,36 @@ pub(super) fn run(
     out: &Out,
 ) -> Result<()> {
     let began = Instant::now();
-    let mut survey = survey(global, selectors, way, Mode::Apply, out)?;
+    let survey = survey(global, selectors, way, Mode::Apply, &zone_brake::names(allow), out)?;
+    agreed(survey, "Apply these changes?", yes, allow, began, out)
+}
+
+/// Shows what the hosts answered, asks, and brings it about.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn agreed(
+    mut survey: Survey,
+    question: &'static str,
+    yes: bool,
+    allow: &[Allowance],
+    began: Instant,
+    out: &Out,
+) -> Result<()> {
     let plan = survey.plan();
     let counts = plan.counts();
     for object in Object::plan(&plan) {
         out.object(&object);
     }
     brake::check(&plan.hosts, &survey.inventory.consortium.limits, allow).inspect_err(|_| out.text(&plan.text(out)))?;
+    let zone_limits = survey.inventory.consortium.dns.as_ref().map(|dns| dns.limits.clone()).unwrap_or_default();
+    zone_brake::check(&plan.hosts, &survey.compiled.catalogs, &zone_limits, allow)
+        .inspect_err(|_| out.text(&plan.text(out)))?;
     let local = archives::checked(&survey.compiled, missing_archives(&survey))?;
     if counts.may_change() && !yes {
         survey.progress.finish();
         out.text(&plan.text(out));
-        let (asking, question) = (out.clone(), "Apply these changes?");
+        let asking = out.clone();
         if !survey.fleet.attend(move || consent(&asking, question))?? {
             return Err(Failure::operation("not applied: the answer was not `yes`"));
         }

@@ -1,5 +1,7 @@
 //! `comuni plan`: compare, show, change nothing.
 
+use std::collections::BTreeSet;
+
 use super::survey::survey;
 use crate::cli::{Global, Selectors, Way};
 use crate::failure::{Failure, Kind, Result};
@@ -10,7 +12,7 @@ use crate::report::json::Object;
 /// # Errors
 /// The worst of what stands against the plan being whole; exit 2 when changes are pending and the option asks for it.
 pub(super) fn run(global: &Global, selectors: &Selectors, way: &Way, detailed: bool, out: &Out) -> Result<()> {
-    let survey = survey(global, selectors, way, Mode::Plan, out)?;
+    let survey = survey(global, selectors, way, Mode::Plan, &BTreeSet::new(), out)?;
     survey.progress.finish();
     let plan = survey.plan();
     for object in Object::plan(&plan) {

@@ -8,7 +8,7 @@ use crate::evidence::{
     SelectionRecord,
 };
 use crate::failure::{Failure, Result};
-use crate::fleet::{Checked, HostOutcome, HostState, Outcome};
+use crate::fleet::{Checked, Fleet, HostOutcome, HostState, Outcome};
 use crate::protocol::Outcome as Found;
 use crate::resources::Action;
 
@@ -127,13 +127,21 @@ impl Recorder {
     /// # Errors
     /// When it cannot be reached or there is none; the records stay in the outbox.
     pub(super) fn deliver(&self, survey: &Survey) -> Result<()> {
-        let control = survey.control_host().ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
-        let waiting = self.outbox.undelivered()?;
-        if waiting.pending.is_empty() {
-            return Ok(());
-        }
-        let records = waiting.pending.iter().map(|pending| pending.record.clone()).collect();
-        survey.fleet.append(control, records)?;
-        self.outbox.delivered(&waiting.pending)
+        deliver(&self.outbox, &survey.fleet, survey.control_host())
     }
+}
+
+/// Delivers all that waits in an outbox, the oldest first.
+///
+/// # Errors
+/// When there is no control host, or it cannot be reached; the records stay in the outbox.
+pub(super) fn deliver(outbox: &Outbox, fleet: &Fleet, control: Option<&str>) -> Result<()> {
+    let control = control.ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
+    let waiting = outbox.undelivered()?;
+    if waiting.pending.is_empty() {
+        return Ok(());
+    }
+    let records = waiting.pending.iter().map(|pending| pending.record.clone()).collect();
+    fleet.append(control, records)?;
+    outbox.delivered(&waiting.pending)
 }

@@ -11,6 +11,7 @@
 mod ansible;
 mod bad_input;
 mod borders;
+mod catalogue;
 mod cli;
 mod compile;
 mod golden;
@@ -18,3 +19,6 @@ mod publiccode;
 mod reference;
 mod scale;
 mod validate;
+mod zone_files;
+mod zone_transfer;
+mod zones;

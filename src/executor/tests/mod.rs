@@ -10,6 +10,7 @@ mod groups;
 mod harness;
 mod manifest;
 mod owed;
+mod procedure;
 mod removal;
 mod revert;
 mod stage;
