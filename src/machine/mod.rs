@@ -2,6 +2,7 @@
 //!
 //! Reading takes `&self`, changing takes `&mut self`: code that was handed a `&dyn Machine` cannot change the host.
 
+mod clock;
 mod command;
 mod fake;
 mod local;
@@ -9,6 +10,7 @@ mod process;
 
 use std::path::Path;
 
+pub use clock::utc;
 pub use command::{Command, Output};
 pub use fake::{Fake, Fault, Node, Program, Unit, World};
 pub use local::Local;
