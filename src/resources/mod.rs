@@ -44,17 +44,19 @@ pub use symlink::Symlink;
 pub use user::User;
 
 use crate::failure::Result;
-use crate::machine::Machine;
+use crate::machine::{Machine, hex};
 
 /// One difference between what a resource says and what the host has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
 pub struct Change {
     /// The field that differs: `content`, `mode`, `running`...
     pub field: String,
-    /// What the host has; `None` when it has nothing or when it may not be shown.
+    /// What the host has; nothing when it has nothing or when it may not be shown. Of a secret at most a digest under
+    /// the host's own key, which tells nobody anything but whether it is still the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// What it must have; `None` when it may not be shown.
+    /// What it must have; nothing when it may not be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// The value holds a secret: only *that* it differs is said.
@@ -64,6 +66,7 @@ pub struct Change {
 
 /// What an apply would do with a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// It is not there yet.
@@ -103,6 +106,15 @@ pub struct Context<'a> {
     pub secrets: &'a SecretTable,
     /// Key of this host, under which digests of secrets are stored: 32 random bytes made on the host.
     pub host_key: &'a [u8],
+}
+
+impl Context<'_> {
+    /// Tells whether something that may not be shown is still the same. `None` before the host has a key: a digest
+    /// without one could be guessed from.
+    pub(crate) fn fingerprint(&self, content: &[u8]) -> Option<String> {
+        let keyed = || format!("hmac-sha256:{}", hex(&hmac(self.host_key, content)));
+        (!self.host_key.is_empty()).then(keyed)
+    }
 }
 
 /// What a fix may use beside the machine.

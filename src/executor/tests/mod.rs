@@ -3,6 +3,7 @@
 mod archives;
 mod chain;
 mod check;
+mod confirm;
 mod conversation;
 mod evidence;
 mod groups;
