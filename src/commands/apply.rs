@@ -1,17 +1,21 @@
 //! `comuni apply`: compare, ask, bring about, record.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::records::Recorder;
-use super::survey::{Survey, survey};
+use super::saved::{self, Held};
+use super::survey::{Scope, Survey, prepare};
 use super::{archives, brake};
 use crate::cli::{Allowance, Global, Selectors, Way};
+use crate::evidence::clock;
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{Checked, HostOutcome, HostState, Work};
 use crate::protocol::Mode;
 use crate::report::json::Object;
-use crate::report::{HostSummary, Out, RunSummary, consent};
+use crate::report::{HostSummary, Out, RunSummary, consent, saved_plan};
+use crate::saved::Document;
 
 /// # Errors
 /// Exit 3 when some was done and some not; 1 when nothing could be done; 6 when somebody else is at it; 64 without
@@ -25,7 +29,7 @@ pub(super) fn run(
     out: &Out,
 ) -> Result<()> {
     let began = Instant::now();
-    let mut survey = survey(global, selectors, way, Mode::Apply, out)?;
+    let survey = prepare(global, Scope::Selected(selectors), way, out)?.ask(way, Mode::Apply, out)?;
     let plan = survey.plan();
     let counts = plan.counts();
     for object in Object::plan(&plan) {
@@ -37,19 +41,72 @@ pub(super) fn run(
         survey.progress.finish();
         out.text(&plan.text(out));
         let (asking, question) = (out.clone(), "Apply these changes?");
-        if !survey.fleet.attend(move || consent(&asking, question))?? {
-            return Err(Failure::operation("not applied: the answer was not `yes`"));
-        }
+        must_agree(survey.fleet.attend(move || consent(&asking, question))??)?;
     } else {
         out.text(&plan.brief(out));
     }
+    carry_out(survey, local, None, began, out)
+}
+
+/// `comuni apply PLANFILE`. All that can refuse it without a host comes first, then the question, then the hosts: so
+/// there is no time to speak of between their word and the first change.
+///
+/// # Errors
+/// As [`run`]; 1 with all that moved when the plan does not hold any more, 4 when its file was changed.
+pub(super) fn run_saved(
+    global: &Global,
+    file: &Path,
+    way: &Way,
+    yes: bool,
+    allow: &[Allowance],
+    out: &Out,
+) -> Result<()> {
+    let began = Instant::now();
+    let document = crate::saved::read(file)?;
+    let plan = saved::view(&document.plan);
+    let counts = plan.counts();
+    out.object(&Object::saved_plan(&document));
+    for object in Object::plan(&plan) {
+        out.object(&object);
+    }
+    let prepared = prepare(global, Scope::Planned(&document.plan), way, out)?;
+    let ground = prepared.ground()?;
+    let held = Held { file, document, ground };
+    held.on_this_machine(out)?;
+    brake::check(&plan.hosts, prepared.limits(), allow).inspect_err(|_| out.text(&plan.text(out)))?;
+    out.text(&saved_plan(&held.document, clock::now()));
+    if counts.may_change() && !yes {
+        out.text(&format!("\n{}", plan.text(out)));
+        must_agree(consent(out, "Apply this plan?")?)?;
+    } else {
+        out.text(&plan.brief(out));
+    }
+    let survey = prepared.ask(way, Mode::Confirm, out)?;
+    held.on_hosts(&survey, out)?;
+    let local = archives::checked(&survey.compiled, missing_archives(&survey))?;
+    carry_out(survey, local, Some(&held.document), began, out)
+}
+
+fn must_agree(agreed: bool) -> Result<()> {
+    if agreed { Ok(()) } else { Err(Failure::operation("not applied: the answer was not `yes`")) }
+}
+
+/// Changes the hosts that were asked, and records it.
+fn carry_out(
+    mut survey: Survey,
+    archives: BTreeMap<String, PathBuf>,
+    saved: Option<&Document>,
+    began: Instant,
+    out: &Out,
+) -> Result<()> {
+    let counts = survey.plan().counts();
     survey.progress.expect(u64::from(counts.create + counts.change + counts.remove + counts.known_after));
-    let mut recorder = Recorder::begin(&survey)?;
+    let mut recorder = Recorder::begin(&survey, saved)?;
     survey.revision.commit()?;
     let work = Work {
         hosts: survey.checked.keys().cloned().collect(),
         revision: survey.revision.text.clone(),
-        archives: local,
+        archives,
         placements: placements(&survey),
         without: BTreeMap::new(),
     };

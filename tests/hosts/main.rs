@@ -21,4 +21,5 @@ mod kills;
 mod lockout;
 mod plan;
 mod refusals;
+mod saved;
 mod secrets;
