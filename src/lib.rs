@@ -6,6 +6,7 @@
 
 pub mod failure;
 pub mod digest;
+pub mod dns;
 
 pub mod machine;
 pub mod resources;

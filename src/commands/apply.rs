@@ -99,8 +99,7 @@ fn carry_out(
     began: Instant,
     out: &Out,
 ) -> Result<()> {
-    let counts = survey.plan().counts();
-    survey.progress.expect(u64::from(counts.create + counts.change + counts.remove + counts.known_after));
+    survey.progress.expect(u64::from(survey.plan().counts().fixes()));
     let mut recorder = Recorder::begin(&survey, saved)?;
     survey.revision.commit()?;
     let work = Work {
@@ -175,6 +174,7 @@ fn summary(host: &str, outcome: &HostOutcome) -> HostSummary {
         host: host.to_string(),
         result: result.to_string(),
         fixed: outcome.fixed,
+        adopted: outcome.adopted,
         failures: outcome
             .failed
             .iter()

@@ -24,8 +24,8 @@ pub(super) fn check(plans: &[HostPlan], limits: &Limits, allowed: &[Allowance]) 
             findings.iter().filter(|finding| with(&finding.outcome)).count() as u32
         };
         removals += count(Action::Remove);
-        let touched = count(Action::Change) + count(Action::Remove);
-        let existing = correct + touched;
+        let touched = count(Action::Change) + count(Action::AdoptAndChange) + count(Action::Remove);
+        let existing = correct + touched + count(Action::Adopt);
         if existing >= FEW
             && touched * 100 > existing * limits.changed_percent
             && !allowed.contains(&Allowance::Changes)

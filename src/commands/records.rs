@@ -10,6 +10,7 @@ use crate::evidence::{
 use crate::failure::{Failure, Result};
 use crate::fleet::{Checked, HostOutcome, HostState, Outcome};
 use crate::protocol::Outcome as Found;
+use crate::resources::Action;
 use crate::saved::{Document, SignOff};
 
 /// The record of this run.
@@ -68,8 +69,9 @@ impl Recorder {
             .collect();
         for (id, finding) in done {
             let action = match &finding.outcome {
+                Found::Differs { action: Action::Adopt, .. } if ended.adopted == 0 => continue,
                 Found::Differs { action, .. } => *action,
-                Found::KnownAfter { .. } => crate::resources::Action::Create,
+                Found::KnownAfter { .. } => Action::Create,
                 _ => continue,
             };
             self.record.changes.push(ChangeRecord {

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use crate::authority;
 use crate::compile::values::{
-    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, HostValues, LoginValues, MemberValues,
-    SizeValues, TenantValues, ZoneValues,
+    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, HostValues, LoginValues, MemberValues,
+    NameServerValues, SizeValues, TenantValues, ZoneValues,
 };
 use crate::failure::{Failure, Result};
-use crate::inventory::types::{Application, DomainMode, Host, Listen, MemberKind, Status};
-use crate::inventory::{Body, Inventory, TenantPlan};
+use crate::inventory::types::{Application, Host, Listen, MemberKind, Status};
+use crate::inventory::{Body, Inventory, TenantPlan, zones};
 use crate::resources::RELEASES;
 
 /// Connections of a database server beside those of the tenants: superusers, backups, an idle login role in rotation.
@@ -37,7 +37,35 @@ pub fn consortium(inventory: &Inventory) -> Result<ConsortiumValues> {
         authority,
         certificate_days: consortium.authority.lifetime_days,
         renew_days: consortium.authority.renew_days,
+        dns: dns(inventory),
     })
+}
+
+fn dns(inventory: &Inventory) -> Option<DnsValues> {
+    let dns = inventory.consortium.dns.as_ref()?;
+    let addresses = zones::servers(inventory);
+    let address = |name: &str| addresses.iter().find(|(other, _)| other == name).map(|(_, address)| *address);
+    let servers = dns.servers.iter().enumerate().filter_map(|(at, server)| {
+        Some(NameServerValues {
+            name: server.name.clone(),
+            host: server.host.clone(),
+            address: address(&server.name)?.to_string(),
+            primary: at == 0,
+        })
+    });
+    Some(DnsValues {
+        servers: servers.collect(),
+        contact: dns.contact.clone(),
+        algorithm: dns.dnssec,
+        limits: dns.limits.clone(),
+    })
+}
+
+/// What a host is for the zones.
+fn name_server(inventory: &Inventory, host: &str) -> Option<String> {
+    let servers = &inventory.consortium.dns.as_ref()?.servers;
+    let at = servers.iter().position(|server| server.host.as_deref() == Some(host))?;
+    Some(if at == 0 { "primary" } else { "secondary" }.to_string())
 }
 
 /// A machine.
@@ -52,6 +80,7 @@ pub fn host(inventory: &Inventory, name: &str, host: &Host) -> HostValues {
         address_family: family.to_string(),
         ssh_port: host.port,
         roles: host.roles.clone(),
+        name_server: name_server(inventory, name),
         login: LoginValues { user: host.login.user.clone(), sudo: host.login.sudo },
     }
 }
@@ -112,9 +141,16 @@ pub fn member(body: &Body) -> MemberValues {
 }
 
 /// The zone of a body, when we serve it.
-pub fn zone(body: &Body) -> Option<ZoneValues> {
-    let domain = body.member.domain.as_ref().filter(|domain| domain.mode != DomainMode::External)?;
-    Some(ZoneValues { name: domain.zone.clone(), mode: domain.mode })
+pub fn zone(inventory: &Inventory, body: &Body) -> Option<ZoneValues> {
+    let served = zones::of(inventory, body)?;
+    Some(ZoneValues {
+        name: served.zone.name.plain(),
+        mode: served.mode,
+        owner: body.code.clone(),
+        records: served.zone.lines(),
+        servers: zones::servers(inventory).into_iter().map(|(_, address)| address.to_string()).collect(),
+        protected: served.protected(),
+    })
 }
 
 /// A tenant, with `prepare`, `start` and `environment` of its application as the catalogue has them: not yet rendered.

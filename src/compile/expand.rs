@@ -85,7 +85,7 @@ impl Scene<'_> {
                 })
                 .collect(),
             Each::Zone => bodies()
-                .filter_map(|body| elements::zone(body).map(|zone| (body, zone)))
+                .filter_map(|body| elements::zone(inventory, body).map(|zone| (body, zone)))
                 .map(|(body, zone)| {
                     let mut element = self.member(body)?;
                     element.name = format!("zone {}", zone.name);

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::compile::values::{
-    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, HostValues, LoginValues, MemberValues,
-    SizeValues, TenantValues, ZoneValues,
+    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, HostValues, LoginValues, MemberValues,
+    NameServerValues, SizeValues, TenantValues, ZoneValues,
 };
-use crate::inventory::types::{DomainMode, Engine, MemberKind, Method, Role, Status};
+use crate::inventory::types::{Dnssec, DomainMode, Engine, MemberKind, Method, Role, Status, ZoneLimits};
 use crate::playbook::Each;
 use crate::templates::lint::Shape;
 
@@ -54,7 +54,7 @@ pub fn specimen(each: Each) -> Value {
     match each {
         Each::Tenant => values["tenant"] = json!(tenant()),
         Each::Zone => {
-            values["zone"] = json!(ZoneValues { name: "comune.malnate.va.it".to_string(), mode: DomainMode::Primary });
+            values["zone"] = json!(zone());
         }
         Each::Host | Each::Member => {}
     }
@@ -70,6 +70,28 @@ fn consortium() -> ConsortiumValues {
         authority_sha256: "0".repeat(64),
         certificate_days: 90,
         renew_days: 30,
+        dns: Some(DnsValues {
+            servers: vec![NameServerValues {
+                name: "ns1.cloud.provincia.va.it".to_string(),
+                host: Some("mon1".to_string()),
+                address: "192.0.2.15".to_string(),
+                primary: true,
+            }],
+            contact: "dns@cloud.provincia.va.it".to_string(),
+            algorithm: Dnssec::default(),
+            limits: ZoneLimits::default(),
+        }),
+    }
+}
+
+fn zone() -> ZoneValues {
+    ZoneValues {
+        name: "comune.malnate.va.it".to_string(),
+        mode: DomainMode::Primary,
+        owner: "c_e863".to_string(),
+        records: vec!["comune.malnate.va.it. 3600 NS ns1.cloud.provincia.va.it.".to_string()],
+        servers: vec!["192.0.2.15".to_string()],
+        protected: vec!["comune.malnate.va.it/MX".to_string()],
     }
 }
 
@@ -82,6 +104,7 @@ fn host() -> HostValues {
         address_family: "ip".to_string(),
         ssh_port: 22,
         roles: vec![Role::Application, Role::Database],
+        name_server: Some("primary".to_string()),
         login: LoginValues { user: "ops".to_string(), sudo: true },
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::inventory::types::{DomainMode, Engine, MemberKind, Method, Role, Status};
+use crate::inventory::types::{Dnssec, DomainMode, Engine, MemberKind, Method, Role, Status, ZoneLimits};
 
 /// `consortium`: the aggregation.
 #[derive(Debug, Clone, Serialize)]
@@ -28,6 +28,34 @@ pub struct ConsortiumValues {
     pub certificate_days: u32,
     /// Days before its end at which a certificate is renewed.
     pub renew_days: u32,
+    /// How it serves zones, when it does.
+    pub dns: Option<DnsValues>,
+}
+
+/// `consortium.dns`: how zones are served.
+#[derive(Debug, Clone, Serialize)]
+pub struct DnsValues {
+    /// All name servers, the primary first.
+    pub servers: Vec<NameServerValues>,
+    /// E-mail address of who answers for the zones.
+    pub contact: String,
+    /// The algorithm of signatures, as Knot calls it.
+    pub algorithm: Dnssec,
+    /// When the change of a zone stops until it is allowed by name.
+    pub limits: ZoneLimits,
+}
+
+/// A name server of the zones that we serve.
+#[derive(Debug, Clone, Serialize)]
+pub struct NameServerValues {
+    /// Its name in NS records, without a final dot.
+    pub name: String,
+    /// The host that it is; `null` when it is no host of ours.
+    pub host: Option<String>,
+    /// Its IP address.
+    pub address: String,
+    /// It is the primary.
+    pub primary: bool,
 }
 
 /// `host`, and each element of `hosts`: a purchased machine.
@@ -47,6 +75,8 @@ pub struct HostValues {
     pub ssh_port: u16,
     /// What it does.
     pub roles: Vec<Role>,
+    /// `primary` or `secondary`, when it is a name server of `consortium.dns.servers`.
+    pub name_server: Option<String>,
     /// The account that logs in.
     pub login: LoginValues,
 }
@@ -212,8 +242,16 @@ pub struct ApplicationValues {
 /// `zone`: a DNS zone that we serve.
 #[derive(Debug, Clone, Serialize)]
 pub struct ZoneValues {
-    /// Without a final dot.
+    /// The zone as it is served, without a final dot: `comune.malnate.va.it`, `cloud.comune.vedano-olona.va.it`.
     pub name: String,
     /// Who serves it.
     pub mode: DomainMode,
+    /// The code of the member whose zone it is.
+    pub owner: String,
+    /// Its records as canonical lines `owner TTL TYPE data`, names absolute and small, sorted; the SOA first, with serial 0.
+    pub records: Vec<String>,
+    /// The addresses of all name servers, the primary first.
+    pub servers: Vec<String>,
+    /// The names and types that change only when that is allowed by name: `comune.malnate.va.it/MX`.
+    pub protected: Vec<String>,
 }

@@ -182,7 +182,7 @@ pub struct ChangeRecord {
     pub id: String,
     /// Its owner: a member's code or `host`.
     pub owner: String,
-    /// `create`, `change`, `remove` or `keep`.
+    /// `create`, `change`, `adopt` (it was there as it must be), `adopt_and_change`, `remove` or `keep`.
     #[schemars(with = "String")]
     pub action: Action,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::manifest::Manifest;
+use super::ours::Ours;
 use super::removal;
 use crate::catalog::{Catalog, Entry, HOST_OWNER};
 use crate::failure::Result;
@@ -82,16 +83,18 @@ fn lacks_secret(entry: &Entry, context: &Context) -> bool {
     entry.resource.kind().secrets().iter().any(|token| context.secrets.value(token).is_none())
 }
 
-/// Compares a whole catalog: tells each finding, and gives the entries that are correct.
+/// Compares a whole catalog: tells each finding, and gives the entries that are correct. Those of them that are not
+/// ours are told as well: an apply takes them over.
 ///
 /// The order is that of the catalog, then files of others, then removals: destroys come last.
 ///
 /// # Errors
-/// When `tell` fails, or the machine cannot list a folder of ours.
+/// When `tell` fails, or the machine cannot list a folder of ours or read our journal.
 pub fn compare_all<'a>(
     machine: &dyn Machine,
     context: &Context,
     manifest: &Manifest,
+    ours: &Ours,
     request: &'a Request,
     mut tell: impl FnMut(Finding) -> Result<()>,
 ) -> Result<Vec<&'a Entry>> {
@@ -101,7 +104,14 @@ pub fn compare_all<'a>(
         let outcome = match compare(machine, context, manifest, entry, &pending) {
             Found::Correct => {
                 correct.push(entry);
+                if !ours.has(machine, entry)? {
+                    let outcome = Outcome::Differs { action: Action::Adopt, changes: Vec::new() };
+                    tell(finding(entry, outcome, false))?;
+                }
                 continue;
+            }
+            Found::Not(Outcome::Differs { action, changes }) => {
+                Outcome::Differs { action: ours.judge(machine, entry, action)?, changes }
             }
             Found::Not(outcome) => outcome,
         };

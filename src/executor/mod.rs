@@ -14,6 +14,7 @@ mod journal;
 mod key;
 mod lock;
 mod manifest;
+mod ours;
 mod owed;
 mod removal;
 mod revert;

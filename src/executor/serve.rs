@@ -9,6 +9,7 @@ use serde_json::json;
 use super::journal::Journal;
 use super::lock::{self, Lock, Taken};
 use super::manifest::Manifest;
+use super::ours::Ours;
 use super::owed::Owed;
 use super::session::Session;
 use super::store::{self, Settings};
@@ -132,6 +133,7 @@ impl Host<'_> {
             owed,
             journal,
             pending: BTreeSet::new(),
+            strange: BTreeSet::new(),
             failed: BTreeSet::new(),
             tenants: BTreeMap::new(),
             refused: BTreeSet::new(),
@@ -216,23 +218,33 @@ fn tell_findings(session: &mut Session) -> Result<()> {
         baseline: session.manifest.baseline,
     })?;
     let wire = session.wire;
-    let mut pending = BTreeSet::new();
+    let (mut pending, mut strange) = (BTreeSet::new(), BTreeSet::new());
     let mut kept = Vec::new();
     let tell = |finding: crate::protocol::Finding| {
         match finding.outcome {
             Outcome::Foreign => {}
             Outcome::Differs { action: Action::Keep, .. } => kept.push(finding.id.clone()),
+            Outcome::Differs { action: Action::Adopt, .. } => {
+                strange.insert(finding.id.clone());
+            }
             _ => {
+                if matches!(finding.outcome, Outcome::Differs { action: Action::AdoptAndChange, .. }) {
+                    strange.insert(finding.id.clone());
+                }
                 pending.insert(finding.id.clone());
             }
         }
         wire.send(FromHost::Finding(finding))
     };
-    let correct = check::compare_all(session.machine, &session.context(), &session.manifest, session.request, tell)?;
+    let ours = Ours::new(&session.manifest, &session.settings.journal());
+    let context = session.context();
+    let correct = check::compare_all(session.machine, &context, &session.manifest, &ours, session.request, tell)?;
     session.pending = pending;
+    session.strange = strange;
     let folder = session.settings.archives();
     let archives = archives::missing(session.machine, &folder, &session.request.catalog, &session.pending)?;
-    let count = u32::try_from(correct.len()).unwrap_or(u32::MAX);
+    let adopted = correct.iter().filter(|entry| session.strange.contains(&entry.id)).count();
+    let count = u32::try_from(correct.len() - adopted).unwrap_or(u32::MAX);
     session.unjudged = (correct, kept);
     session.wire.send(FromHost::Checked { correct: count, archives })
 }

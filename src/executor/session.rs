@@ -32,6 +32,8 @@ pub struct Session<'a> {
     pub(super) journal: Journal,
     /// Ids that were not correct when the catalog was compared, and are not yet.
     pub(super) pending: BTreeSet<String>,
+    /// Ids of what was there and is not ours: it is taken over.
+    pub(super) strange: BTreeSet<String>,
     /// Owners that failed on this host.
     pub(super) failed: BTreeSet<String>,
     pub(super) tenants: BTreeMap<String, Lock>,
@@ -100,6 +102,11 @@ impl<'a> Session<'a> {
             self.host_key = key::load_or_make(self.machine, &self.settings.host_key())?;
         }
         let (correct, kept) = std::mem::take(&mut self.unjudged);
+        let adopted: Vec<&String> =
+            correct.iter().map(|entry| &entry.id).filter(|id| self.strange.contains(*id)).collect();
+        if !adopted.is_empty() {
+            self.journal.write(self.machine, "adopted", json!({ "ids": adopted }))?;
+        }
         for entry in correct {
             self.correct(entry)?;
         }
@@ -111,12 +118,15 @@ impl<'a> Session<'a> {
 
     pub(super) fn fixed(&mut self, entry: &Entry, action: Action, begin: Instant) -> Result<()> {
         self.correct(entry)?;
+        let adopts = action == Action::Change && self.strange.contains(&entry.id);
+        let action = if adopts { Action::AdoptAndChange } else { action };
         self.finished(&entry.id, &entry.owner, action, begin)
     }
 
     pub(super) fn finished(&mut self, id: &str, owner: &str, action: Action, begin: Instant) -> Result<()> {
         let milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.journal.write(self.machine, "finished", json!({ "id": id, "milliseconds": milliseconds }))?;
+        let line = json!({ "id": id, "action": action, "milliseconds": milliseconds });
+        self.journal.write(self.machine, "finished", line)?;
         self.wire.send(FromHost::Fixed { id: id.to_string(), owner: owner.to_string(), action, milliseconds })
     }
 

@@ -50,6 +50,8 @@ pub struct HostOutcome {
     pub state: HostState,
     /// Resources that are right now and were not before.
     pub fixed: u32,
+    /// Resources that were there as they must be, and were taken over.
+    pub adopted: u32,
     /// What could not be fixed.
     pub failed: Vec<ResourceFailure>,
     /// Ids and owners that were left out because their owner failed.
@@ -72,6 +74,7 @@ impl HostOutcome {
         HostOutcome {
             state,
             fixed: 0,
+            adopted: 0,
             failed: Vec::new(),
             skipped: Vec::new(),
             remaining: Vec::new(),

@@ -76,10 +76,15 @@ impl Account {
 /// made in an earlier stage on another host.
 fn is_work(finding: &Finding) -> bool {
     match &finding.outcome {
-        Found::Differs { action, .. } => *action != Action::Keep,
+        Found::Differs { action: Action::Adopt | Action::Keep, .. } => false,
+        Found::Differs { .. } => true,
         Found::KnownAfter { .. } | Found::Failed { .. } => true,
         Found::NotChecked { .. } | Found::Foreign => false,
     }
+}
+
+fn is_adopted(finding: &Finding) -> bool {
+    matches!(finding.outcome, Found::Differs { action: Action::Adopt, .. })
 }
 
 impl Ledger {
@@ -100,6 +105,8 @@ impl Ledger {
                         account.recorded_before = hold.revision.as_ref() == Some(&work.revision);
                         account.unchecked =
                             findings.iter().any(|finding| matches!(finding.outcome, Found::NotChecked { .. }));
+                        let adopted = findings.iter().filter(|finding| is_adopted(finding)).count();
+                        account.outcome.adopted = u32::try_from(adopted).unwrap_or(u32::MAX);
                         for finding in findings.iter().filter(|finding| is_work(finding)) {
                             let stage = account.pending.entry(finding.stage).or_default();
                             stage.insert(finding.id.clone(), finding.owner.clone());
@@ -215,6 +222,8 @@ impl Ledger {
     pub(super) fn lose(&mut self, host: &str, failure: Failure, during: Option<String>) {
         if let Some(account) = self.hosts.get_mut(host).filter(|account| account.takes_part()) {
             account.outcome.state = HostState::Lost { failure, during };
+            // Perhaps it was told in time; the next plan knows.
+            account.outcome.adopted = 0;
             self.leave_out_placed(host, &format!("host `{host}` was lost"));
         }
     }

@@ -20,6 +20,7 @@ pub mod source;
 mod syntax;
 pub mod types;
 pub mod version;
+pub mod zones;
 
 pub use load::{Loaded, Trees, load};
 

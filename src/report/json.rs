@@ -57,7 +57,8 @@ pub enum Object {
         owner: String,
         /// Tenant, if it belongs to one.
         tenant: Option<String>,
-        /// `create`, `change`, `remove`, `keep`, `known_after`, `not_checked`, `failed` or `foreign`.
+        /// `create`, `change`, `adopt` (there as it must be, not ours so far), `adopt_and_change`, `remove`, `keep`,
+        /// `known_after`, `not_checked`, `failed` or `foreign`.
         outcome: String,
         /// The fields that differ; values of secrets are never there.
         changes: Vec<FieldChange>,
@@ -131,7 +132,7 @@ pub enum Object {
         id: Option<String>,
         /// A member's code or `host`.
         owner: Option<String>,
-        /// When it was fixed: `create`, `change` or `remove`.
+        /// When it was fixed: `create`, `change`, `adopt_and_change` or `remove`.
         action: Option<String>,
         /// Why it failed, with the command's own words, or why the host is lost.
         message: Option<String>,
@@ -146,6 +147,8 @@ pub enum Object {
         result: String,
         /// Resources fixed.
         fixed: u32,
+        /// Resources taken over as they were.
+        adopted: u32,
         /// Resources that failed.
         failed: u32,
         /// Resources left out because their owner failed, or because the host was lost.
@@ -324,6 +327,8 @@ pub fn action_word(action: Action) -> &'static str {
     match action {
         Action::Create => "create",
         Action::Change => "change",
+        Action::Adopt => "adopt",
+        Action::AdoptAndChange => "adopt_and_change",
         Action::Remove => "remove",
         Action::Keep => "keep",
     }

@@ -54,6 +54,10 @@ pub struct Counts {
     pub create: u32,
     /// Resources to change.
     pub change: u32,
+    /// Resources that are there as they must be and not ours: to take over as they are.
+    pub adopt: u32,
+    /// Resources that are there and not ours: to change and take over.
+    pub adopt_and_change: u32,
     /// Resources to remove.
     pub remove: u32,
     /// Resources no longer wanted that hold data and stay.
@@ -75,7 +79,12 @@ pub struct Counts {
 impl Counts {
     /// An apply would do something.
     pub fn pending(&self) -> bool {
-        self.create + self.change + self.remove + self.known_after + self.owed > 0
+        self.fixes() + self.adopt + self.owed > 0
+    }
+
+    /// Resources with which an apply will have something to do on the host itself.
+    pub fn fixes(&self) -> u32 {
+        self.create + self.change + self.adopt_and_change + self.remove + self.known_after
     }
 
     /// An apply may change something: what could not be told now is tried again in its stage, and changed then.
@@ -96,6 +105,8 @@ impl PlanView {
                 let counter = match &finding.outcome {
                     Outcome::Differs { action: Action::Create, .. } => &mut counts.create,
                     Outcome::Differs { action: Action::Change, .. } => &mut counts.change,
+                    Outcome::Differs { action: Action::Adopt, .. } => &mut counts.adopt,
+                    Outcome::Differs { action: Action::AdoptAndChange, .. } => &mut counts.adopt_and_change,
                     Outcome::Differs { action: Action::Remove, .. } => &mut counts.remove,
                     Outcome::Differs { action: Action::Keep, .. } => &mut counts.keep,
                     Outcome::KnownAfter { .. } => &mut counts.known_after,
@@ -158,6 +169,8 @@ impl PlanView {
         for (count, what) in [
             (counts.create, "to create"),
             (counts.change, "to change"),
+            (counts.adopt, "to adopt"),
+            (counts.adopt_and_change, "to adopt and change"),
             (counts.known_after, "known after others"),
             (counts.owed, "owed from an earlier run"),
             (counts.remove, "TO REMOVE"),
@@ -309,8 +322,13 @@ fn line(out: &Out, finding: &Finding) -> String {
             }
             text
         }
-        Outcome::Differs { changes, .. } => {
-            let mut text = format!("    {}\n", out.paint(Colour::Yellow, &format!("~ {id}{by_hand}")));
+        Outcome::Differs { action: Action::Adopt, .. } => {
+            format!("    = {id}  adopted as it is: it was there before us\n")
+        }
+        Outcome::Differs { action, changes } => {
+            let adopted =
+                if *action == Action::AdoptAndChange { "  adopted and changed: it was there before us" } else { "" };
+            let mut text = format!("    {}\n", out.paint(Colour::Yellow, &format!("~ {id}{by_hand}{adopted}")));
             text.extend(changes.iter().map(|change| field(out, change, false)));
             text
         }

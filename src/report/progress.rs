@@ -172,6 +172,8 @@ fn past(action: Action) -> &'static str {
     match action {
         Action::Create => "created",
         Action::Change => "changed",
+        Action::Adopt => "adopted",
+        Action::AdoptAndChange => "adopted and changed",
         Action::Remove => "removed",
         Action::Keep => "kept",
     }

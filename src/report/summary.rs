@@ -16,6 +16,8 @@ pub struct HostSummary {
     pub result: String,
     /// Resources fixed.
     pub fixed: u32,
+    /// Resources taken over as they were.
+    pub adopted: u32,
     /// Resources that failed: owner, id, the command's own words.
     pub failures: Vec<(String, String, String)>,
     /// Resources left out because their owner failed, or because the host was lost.
@@ -50,6 +52,7 @@ impl RunSummary {
             host: host.host.clone(),
             result: host.result.clone(),
             fixed: host.fixed,
+            adopted: host.adopted,
             failed: host.failures.len() as u32,
             skipped: host.skipped,
             message: host.message.clone(),
@@ -80,7 +83,7 @@ impl RunSummary {
             text.push('\n');
         }
         let row = |host: &HostSummary| {
-            let numbers = numbers(host.fixed, host.failures.len(), host.skipped);
+            let numbers = numbers(host.fixed, host.adopted, host.failures.len(), host.skipped);
             vec![host.host.clone(), host.result.clone(), numbers]
         };
         text.push_str(&table(&self.hosts.iter().map(row).collect::<Vec<_>>()));
@@ -94,6 +97,7 @@ impl RunSummary {
     fn closing(&self, out: &Out) -> String {
         let mut closing = numbers(
             self.hosts.iter().map(|host| host.fixed).sum(),
+            self.hosts.iter().map(|host| host.adopted).sum(),
             self.hosts.iter().map(|host| host.failures.len()).sum(),
             self.hosts.iter().map(|host| host.skipped).sum(),
         );
@@ -109,8 +113,11 @@ impl RunSummary {
     }
 }
 
-fn numbers(fixed: u32, failed: usize, skipped: u32) -> String {
+fn numbers(fixed: u32, adopted: u32, failed: usize, skipped: u32) -> String {
     let mut numbers = format!("{fixed} fixed");
+    if adopted > 0 {
+        numbers.push_str(&format!(", {adopted} adopted"));
+    }
     if failed > 0 {
         numbers.push_str(&format!(", {failed} failed"));
     }

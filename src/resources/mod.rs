@@ -11,7 +11,7 @@ mod fields;
 mod file;
 mod group;
 #[cfg(test)]
-mod laws;
+pub mod laws;
 mod package;
 mod places;
 mod postgres;
@@ -67,12 +67,16 @@ pub struct Change {
 /// What an apply would do with a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is not there yet.
     Create,
     /// It is there and differs.
     Change,
+    /// It is there as it must be, but is not ours: it is taken over as it is.
+    Adopt,
+    /// It is there, differs, and is not ours: it is changed and taken over, never made anew.
+    AdoptAndChange,
     /// It is there and no longer wanted.
     Remove,
     /// It is no longer wanted, but holds data: it stays until `offboard`.

@@ -7,6 +7,7 @@ use super::form::{Plan, PlannedHost};
 use super::ground::{Ground, Wanted};
 use crate::failure::Failure;
 use crate::protocol::{Debt, Finding, Outcome};
+use crate::resources::Action;
 
 /// One thing that moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,6 +196,7 @@ fn is(finding: &Finding) -> String {
             let fields: Vec<&str> = changes.iter().map(|change| change.field.as_str()).collect();
             format!("it differs ({})", fields.join(", "))
         }
+        Outcome::Differs { action: Action::Adopt | Action::AdoptAndChange, .. } => "it is to be taken over".to_string(),
         Outcome::Differs { .. } => "it is to be removed".to_string(),
         Outcome::KnownAfter { needs } => format!("it waits for {needs}"),
         Outcome::NotChecked { why } => why.clone(),

@@ -153,7 +153,8 @@ fn what_is_saved_is_what_the_schema_and_the_golden_file_say() {
 
 #[test]
 fn a_plan_that_somebody_changed_is_damage() {
-    let changes: [(&str, fn(&mut Value)); 4] = [
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 4] = [
         ("a planner", |file| file["plan"]["planner"]["user"] = "bruno".into()),
         ("a change taken out", |file| {
             file["plan"]["hosts"][0]["findings"].as_array_mut().unwrap().remove(0);

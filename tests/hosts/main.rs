@@ -13,6 +13,7 @@
 
 mod harness;
 
+mod adopt;
 mod apply;
 mod faults;
 mod history;

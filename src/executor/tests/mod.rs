@@ -1,5 +1,6 @@
 //! What the executor promises, over a host kept in memory and a wire of sockets.
 
+mod adopt;
 mod archives;
 mod chain;
 mod check;

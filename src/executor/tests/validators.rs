@@ -40,6 +40,7 @@ fn verdict(validator: Validator, files: &[File]) -> Result<(), String> {
         host_key: Vec::new(),
         manifest: Manifest::default(),
         pending: BTreeSet::new(),
+        strange: BTreeSet::new(),
         failed: BTreeSet::new(),
         tenants: BTreeMap::new(),
         refused: BTreeSet::new(),

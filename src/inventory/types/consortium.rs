@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Contacts, MemberKind, Membership, TenantDefaults};
+use super::{Contacts, Dns, MemberKind, Membership, TenantDefaults};
 
 /// The aggregation: its body, its policy, its defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +31,8 @@ pub struct Consortium {
     pub sizes: BTreeMap<String, SizeClass>,
     /// When a plan stops until it is allowed by name.
     pub limits: Limits,
+    /// How it serves zones. Without it no zone is served.
+    pub dns: Option<Dns>,
     /// The second of the three levels of defaults.
     #[serde(default)]
     pub defaults: Defaults,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Domain;
+
 /// A body that joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -85,28 +87,6 @@ pub struct Population {
     pub date: String,
     /// Who counted.
     pub source: String,
-}
-
-/// The DNS zone of a member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Domain {
-    /// The zone's name without a final dot (`comune.malnate.va.it`).
-    pub zone: String,
-    /// Who serves it.
-    pub mode: DomainMode,
-}
-
-/// Who serves a zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DomainMode {
-    /// We serve the whole zone.
-    Primary,
-    /// We serve `cloud.<zone>`, which is delegated to us.
-    Subzone,
-    /// Others serve it; we say which records are needed.
-    External,
 }
 
 /// Whom to tell.

@@ -2,10 +2,14 @@
 
 mod application;
 mod consortium;
+mod dns;
 mod host;
 mod member;
 
 pub use application::{Application, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults};
 pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaults, SizeClass};
+pub use dns::{
+    Dns, Dnssec, Domain, DomainMode, Exchanger, Mail, NameServer, Pec, Site, Timers, Waiver, ZoneLimits, ZoneRecord,
+};
 pub use host::{Capacity, Host, Hosts, Login, Role};
-pub use member::{Contacts, Domain, DomainMode, Member, MemberKind, Membership, Placement, Population, Status, Tenant};
+pub use member::{Contacts, Member, MemberKind, Membership, Placement, Population, Status, Tenant};

@@ -15,6 +15,9 @@ use samples::{Sample, samples};
 /// A word that must appear nowhere but where it belongs.
 const POISON: &str = "p:oi\\son";
 
+/// The key of the hosts here.
+pub const HOST_KEY: [u8; 32] = [7; 32];
+
 /// Signs whatever it is asked to.
 struct Seal;
 
@@ -26,13 +29,14 @@ impl Authority for Seal {
     }
 }
 
-fn secrets() -> SecretTable {
+/// The values of the tokens in the samples.
+pub fn secrets() -> SecretTable {
     let secret = SecretValue { id: "1".to_string(), replaces: Vec::new(), value: POISON.to_string() };
     SecretTable { values: [("secret://c_e863/albo/database_password_a".to_string(), secret)].into() }
 }
 
 fn check_with(resource: &Resource, host: &Fake, secrets: &SecretTable) -> Result<Check> {
-    resource.kind().check(host, &Context { secrets, host_key: &[7; 32] })
+    resource.kind().check(host, &Context { secrets, host_key: &HOST_KEY })
 }
 
 fn check(resource: &Resource, host: &Fake) -> Check {
@@ -41,7 +45,7 @@ fn check(resource: &Resource, host: &Fake) -> Check {
 
 fn fix(resource: &Resource, host: &mut Fake) -> Result<()> {
     let secrets = secrets();
-    let context = Context { secrets: &secrets, host_key: &[7; 32] };
+    let context = Context { secrets: &secrets, host_key: &HOST_KEY };
     resource.kind().fix(host, &mut Means { context, authority: &mut Seal })
 }
 
@@ -49,6 +53,21 @@ fn fixed(sample: &Sample) -> Fake {
     let mut host = sample.host();
     fix(&sample.resource(), &mut host).unwrap_or_else(|failure| panic!("{}: {failure}", sample.id()));
     host
+}
+
+/// A resource of every kind, and a host that has it as it must be.
+pub fn standing() -> Vec<(Resource, Fake)> {
+    samples().iter().map(|sample| (sample.resource(), fixed(sample))).collect()
+}
+
+/// A resource of every kind, and a host that has it otherwise, or no more.
+pub fn disturbed() -> Vec<(Resource, Fake)> {
+    let disturb = |sample: &Sample| {
+        let mut host = fixed(sample);
+        (sample.disturb)(&mut host);
+        (sample.resource(), host)
+    };
+    samples().iter().map(disturb).collect()
 }
 
 /// Kinds whose removal leaves the host as it is.
@@ -134,6 +153,32 @@ fn what_was_disturbed_is_found_and_mended() {
         assert!(matches!(&found, Check::Differs { changes, .. } if !changes.is_empty()), "{}: {found:?}", sample.id());
         fix(&sample.resource(), &mut host).unwrap_or_else(|failure| panic!("{}: {failure}", sample.id()));
         assert_eq!(check(&sample.resource(), &host), Check::Correct, "{}", sample.id());
+    }
+}
+
+#[test]
+fn a_fix_leaves_what_is_in_folders_and_beside_its_own_paths_as_it_is() {
+    let databases = ["/etc/passwd", "/etc/group", "/var/lib/dpkg/status", "/var/lib/comuni/passwords.json"];
+    for (resource, mut host) in disturbed() {
+        if matches!(resource, Resource::Absent(_)) {
+            continue;
+        }
+        for path in ["/srv/comuni/minutes.odt", "/srv/data/minutes.odt", "/etc/minutes.odt"] {
+            host.with_file(path, "in nobody's inventory", 0o640);
+        }
+        let own = resource.kind().paths();
+        let before = host.world.clone();
+        fix(&resource, &mut host).unwrap_or_else(|failure| panic!("{}: {failure}", resource.id()));
+        let others = before.paths().filter(|path| {
+            let path = path.to_string_lossy();
+            let below = |own: &String| {
+                path == own.as_str() || path.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('-'))
+            };
+            !own.iter().any(below) && !databases.contains(&path.as_ref()) && !path.starts_with("/var/lib/dpkg/updates")
+        });
+        for path in others {
+            assert_eq!(before.text(path), host.world.text(path), "{}: {}", resource.id(), path.display());
+        }
     }
 }
 
