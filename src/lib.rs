@@ -29,6 +29,8 @@ pub mod authority;
 #[cfg(feature = "control")]
 pub mod secrets;
 #[cfg(feature = "control")]
+pub mod outside;
+#[cfg(feature = "control")]
 pub mod ssh;
 #[cfg(feature = "control")]
 pub mod fleet;

@@ -1,11 +1,13 @@
 //! The command line: clap types and help texts. What a verb does is in `commands`.
 
+mod dns;
 mod selection;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use dns::{Check, Dns};
 pub use selection::{Selectors, Way};
 
 const EXIT_CODES: &str = "\
@@ -137,6 +139,9 @@ pub enum Verb {
     /// Show or set secrets
     #[command(subcommand)]
     Secrets(Secrets),
+    /// Look at zones from outside
+    #[command(subcommand)]
+    Dns(Dns),
     /// Show past runs from the evidence
     History {
         /// Only runs that touched this member (name, slug, code or glob)
@@ -260,6 +265,7 @@ impl Verb {
             Verb::Apply { .. } => "apply",
             Verb::SignOff { .. } => "sign-off",
             Verb::Secrets(_) => "secrets",
+            Verb::Dns(_) => "dns",
             Verb::History { .. } => "history",
             Verb::Completions { .. } => "completions",
             Verb::Man { .. } => "man",

@@ -99,7 +99,12 @@ pub(super) fn show(global: &Global, what: &Show, out: &Out) -> Result<()> {
     let loaded = || read(global, out);
     match what {
         Show::Plan { file } => super::saved::show(file, out)?,
-        Show::Member { name } => view(&shown::member(&loaded()?, name)?, out),
+        Show::Member { name } => {
+            let loaded = loaded()?;
+            let mut member = shown::member(&loaded, name)?;
+            member.derived.extend(super::dns::seen_ds(&loaded.inventory, &member.name));
+            view(&member, out);
+        }
         Show::Application { name } => view(&shown::application(&loaded()?, name)?, out),
         Show::Host { name } => {
             let loaded = loaded()?;

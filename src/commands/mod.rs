@@ -3,6 +3,7 @@
 mod apply;
 mod archives;
 mod brake;
+mod dns;
 mod history;
 mod inventory;
 mod manual;
@@ -39,6 +40,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
             apply::run_saved(global, file, way, *yes, allow, out)
         }
         Verb::SignOff { plan_file, key, yes } => saved::sign_off(plan_file, key, *yes, out),
+        Verb::Dns(what) => dns::run(global, what, out),
         Verb::Secrets(what) => secrets::run(global, what, out),
         Verb::History { member, last, since, way } => {
             history::run(global, member.as_deref(), *last, since.as_deref(), way, out)

@@ -11,7 +11,7 @@ mod revision;
 #[cfg(test)]
 mod documentation;
 
-pub use outbox::{Outbox, Pending, Running, Undelivered};
+pub use outbox::{Outbox, Pending, Running, Undelivered, state};
 pub use record::{
     ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, PlanRecord, Record, RecordKind,
     SelectionRecord, SignOffRecord, VERSION, Who,

@@ -24,6 +24,25 @@ pub struct Outbox {
     folder: PathBuf,
 }
 
+/// Where this machine keeps something about an inventory: `$XDG_STATE_HOME/comuni/<what>/<folder>-<hash>`. The hash is
+/// that of the inventory's place, so that two inventories of one name never get each other's records.
+///
+/// # Errors
+/// When neither `XDG_STATE_HOME` nor `HOME` says where.
+pub fn state(inventory: &Inventory, what: &str, environment: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
+    let absolute = |name: &str| environment(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .ok_or_else(|| {
+            Failure::operation("there is no place to keep the record of this run")
+                .hint("set HOME or XDG_STATE_HOME to an absolute path")
+        })?;
+    let place = fs::canonicalize(&inventory.directory).unwrap_or_else(|_| inventory.directory.clone());
+    let name = place.file_name().map_or_else(|| "inventory".into(), |name| name.to_string_lossy());
+    let hash = &sha256(place.as_os_str().as_bytes())[..8];
+    Ok(state.join("comuni").join(what).join(format!("{name}-{hash}")))
+}
+
 /// A record that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
@@ -50,23 +69,12 @@ pub struct Running {
 }
 
 impl Outbox {
-    /// The outbox of an inventory: `$XDG_STATE_HOME/comuni/outbox/<folder>-<hash>`. The hash is that of the inventory's
-    /// place, so that two inventories of one name never get each other's records.
+    /// The outbox of an inventory, in its [`state`].
     ///
     /// # Errors
     /// When neither `XDG_STATE_HOME` nor `HOME` says where.
     pub fn of(inventory: &Inventory, environment: impl Fn(&str) -> Option<OsString>) -> Result<Outbox> {
-        let absolute = |name: &str| environment(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state = absolute("XDG_STATE_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-            .ok_or_else(|| {
-                Failure::operation("there is no place to keep the record of this run")
-                    .hint("set HOME or XDG_STATE_HOME to an absolute path")
-            })?;
-        let place = fs::canonicalize(&inventory.directory).unwrap_or_else(|_| inventory.directory.clone());
-        let name = place.file_name().map_or_else(|| "inventory".into(), |name| name.to_string_lossy());
-        let hash = &sha256(place.as_os_str().as_bytes())[..8];
-        Ok(Outbox::at(state.join("comuni/outbox").join(format!("{name}-{hash}"))))
+        state(inventory, "outbox", environment).map(Outbox::at)
     }
 
     /// An outbox in a folder, which is made when something is put there.

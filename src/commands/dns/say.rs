@@ -1,0 +1,117 @@
+//! How a look is told: nothing but what is wrong, and one line at the end.
+
+use super::check::Looked;
+use crate::evidence::clock::local_time;
+use crate::inventory::diagnostics::counted;
+use crate::outside::Service;
+use crate::report::json::Object;
+use crate::report::{Out, table};
+
+/// Every zone, as objects and as text.
+pub(super) fn zones(looked: &[Looked], delegations: bool, quiet: bool, out: &Out) {
+    looked.iter().for_each(|zone| objects(zone, out));
+    if out.is_verbose() {
+        out.text(&overview(looked));
+    }
+    let mut text = String::new();
+    for zone in looked.iter().filter(|zone| !zone.verdict.findings.is_empty()) {
+        text.push_str(&told(zone));
+    }
+    let wrong = looked.iter().filter(|zone| zone.verdict.kind().is_some()).count();
+    let left: Vec<&Looked> = looked.iter().filter(|zone| zone.target.not_asked.is_some()).collect();
+    for zone in left.iter().filter(|zone| zone.target.searched) {
+        let why = zone.target.not_asked.as_deref().unwrap_or_default();
+        text.push_str(&format!("{} was not looked at: {why}\n\n", zone.target.zone()));
+    }
+    if !(quiet && text.is_empty()) {
+        text.push_str(&closing(looked.len() - left.len(), wrong, left.len(), delegations));
+    }
+    out.text(&text);
+}
+
+fn closing(asked: usize, wrong: usize, left: usize, delegations: bool) -> String {
+    let mut line = match wrong {
+        0 => format!("{}: all as the inventory says", counted(asked, "zone")),
+        wrong => format!("{}, {wrong} not as the inventory says", counted(asked, "zone")),
+    };
+    let mut unseen = Vec::new();
+    if left > 0 {
+        unseen.push(format!("{} that others serve", counted(left, "zone")));
+    }
+    if !delegations {
+        unseen.push("the delegation and DS at the zones above".to_string());
+    }
+    if !unseen.is_empty() {
+        let remedy = if delegations { "" } else { " (name a --resolver)" };
+        line.push_str(&format!("; not looked at: {}{remedy}", unseen.join(", ")));
+    }
+    line + "\n"
+}
+
+fn objects(zone: &Looked, out: &Out) {
+    let verdict = &zone.verdict;
+    let name = zone.target.zone();
+    for finding in &verdict.findings {
+        out.object(&Object::ZoneFinding {
+            zone: name.clone(),
+            id: finding.trouble.id().to_string(),
+            what: finding.what.clone(),
+            servers: finding.places.clone(),
+            exit: finding.trouble.kind().map_or(0, |kind| kind.exit_code()),
+            hint: finding.trouble.remedy().to_string(),
+        });
+    }
+    out.object(&Object::Zone {
+        zone: name,
+        owner: zone.target.wanted.owner.clone(),
+        ok: verdict.answered && verdict.kind().is_none(),
+        answered: verdict.answered,
+        serial: verdict.serial(),
+        signed_until: verdict.signed_until,
+        ds: verdict.ds.clone(),
+        chain: verdict.chain,
+        drift: verdict.drift as u64,
+        pec: verdict.pec,
+    });
+}
+
+/// What is wrong with a zone, each with its servers, and each remedy once.
+fn told(zone: &Looked) -> String {
+    let mut text = format!("{} ({})\n", zone.target.zone(), zone.target.member);
+    let findings = &zone.verdict.findings;
+    for (at, finding) in findings.iter().enumerate() {
+        let places =
+            if finding.places.is_empty() { String::new() } else { format!(" at {}", finding.places.join(", ")) };
+        text.push_str(&format!("  {}{places}: {}\n", finding.trouble.id(), finding.what));
+        let last = findings.get(at + 1).is_none_or(|next| next.trouble.remedy() != finding.trouble.remedy());
+        if last {
+            text.push_str(&format!("    -> {}\n", finding.trouble.remedy()));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// The state of every zone, and the DS for the registrar.
+fn overview(looked: &[Looked]) -> String {
+    let mut rows = vec![["ZONE", "ANSWERS", "SERIAL", "SIGNED UNTIL", "DRIFT", "PEC"].map(String::from).to_vec()];
+    let mut ds = vec![["ZONE", "DS FOR THE REGISTRAR"].map(String::from).to_vec()];
+    for zone in looked {
+        let verdict = &zone.verdict;
+        let well = zone.seen.iter().filter(|seen| seen.answers.is_ok()).count();
+        let word = |known: Option<bool>| known.map_or("-", |good| if good { "ok" } else { "wrong" }).to_string();
+        rows.push(vec![
+            zone.target.zone(),
+            format!("{well}/{}", zone.seen.len()),
+            verdict.serial().map_or("-".to_string(), |serial| serial.to_string()),
+            verdict.signed_until.map_or("-".to_string(), local_time),
+            verdict.drift.to_string(),
+            word(verdict.pec),
+        ]);
+        if zone.target.wanted.service == Service::Ours {
+            ds.extend(verdict.ds.iter().map(|line| vec![zone.target.zone(), line.clone()]));
+        }
+    }
+    let ds = if ds.len() > 1 { table(&ds) + "\n" } else { String::new() };
+    format!("{}\n{ds}", table(&rows))
+}
