@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::{Allowance, Way};
+
 /// Work with zones.
 #[derive(Debug, Subcommand)]
 pub enum Dns {
@@ -21,6 +23,39 @@ Examples:
 
 Exit codes: 0 all is well; 4 something is wrong; 5 a serial is old or a signature ends; 7 nothing could be concluded")]
     Check(Check),
+    /// Print a zone that we serve as a zone file (RFC 1035)
+    Export {
+        /// The zone, or the name, slug or code of its member
+        zone: String,
+        /// File to write in the place of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Turn a zone that others serve into `domain:` of its member's file
+    ///
+    /// The zone is written so that it is served exactly as it is, which is proven first. Left out, and said, are the SOA,
+    /// the name servers, signatures, and the addresses of tenants: they follow from the inventory.
+    #[command(after_help = "\
+Examples:
+  comuni dns import comune.varese.it varese.zone            # shows what would be written
+  comuni dns import comune.varese.it varese.zone --write    # writes it, then checks the inventory
+  comuni dns import comune.varese.it --from 192.0.2.53 --tsig transfer.key")]
+    Import {
+        /// The zone, which stands in a member's `domain:` already
+        zone: String,
+        /// The zone file
+        #[arg(required_unless_present = "from", conflicts_with = "from")]
+        file: Option<PathBuf>,
+        /// Ask a name server for the whole zone instead (AXFR); ADDRESS or ADDRESS:PORT
+        #[arg(long, value_name = "ADDRESS", value_parser = address)]
+        from: Option<SocketAddr>,
+        /// File with the key of the transfer, ALGORITHM:NAME:SECRET as for `kdig -y`
+        #[arg(long, value_name = "FILE", requires = "from")]
+        tsig: Option<PathBuf>,
+        /// Put it into the member's file in the place of its `domain:`
+        #[arg(long)]
+        write: bool,
+    },
     /// Write the records that others must set for a member, in Italian, as a text to forward
     ///
     /// For a zone that others serve the records of the tenants; for a zone that we serve its delegation and the DS for the
@@ -28,6 +63,27 @@ Exit codes: 0 all is well; 4 something is wrong; 5 a serial is old or a signatur
     Records {
         /// Name, slug or code of the member
         member: String,
+    },
+    /// Bring back the version of a zone before its last change
+    ///
+    /// The primary keeps one version. What comes back is shown RRset by RRset and asked for, and goes the way of every
+    /// change: checked before, a higher serial, read back from every name server, put back when that fails. Then the
+    /// inventory must follow: the next apply would bring what it says. Rolled back twice, a zone is as it was.
+    #[command(
+        after_help = "Examples:\n  comuni dns rollback comune.malnate.va.it\n  comuni dns rollback comune.malnate.va.it --allow pec.comune.malnate.va.it/MX"
+    )]
+    Rollback {
+        /// The zone
+        zone: String,
+        /// How to reach the hosts.
+        #[command(flatten)]
+        way: Way,
+        /// Do not ask; compulsory without a terminal
+        #[arg(short, long)]
+        yes: bool,
+        /// Lift the brake for the zone (its name) or for a protected RRset of it (NAME/TYPE); can be repeated
+        #[arg(long, value_name = "WHAT")]
+        allow: Vec<Allowance>,
     },
 }
 

@@ -1,5 +1,6 @@
 //! The command line: clap types and help texts. What a verb does is in `commands`.
 
+mod hosts;
 mod dns;
 mod selection;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use dns::{Check, Dns};
+pub use hosts::Hosts;
 pub use selection::{Selectors, Way};
 
 const EXIT_CODES: &str = "\
@@ -114,7 +116,10 @@ pub enum Verb {
         #[arg(short, long)]
         yes: bool,
         /// Lift the brake of the consortium's limits
-        #[arg(long, value_enum, value_name = "WHAT")]
+        ///
+        /// `removals`, `changes`; a zone (comune.lozza.va.it) that changes more than its limits; a protected RRset of a
+        /// zone as NAME/TYPE (pec.comune.lozza.va.it/MX). Can be repeated.
+        #[arg(long, value_name = "WHAT")]
         allow: Vec<Allowance>,
     },
     /// Say with your ssh key that a saved plan may be applied
@@ -136,7 +141,7 @@ pub enum Verb {
         #[arg(short, long)]
         yes: bool,
     },
-    /// Show or set secrets
+    /// Show, set and change secrets, and who can read them
     #[command(subcommand)]
     Secrets(Secrets),
     /// Look at zones from outside
@@ -156,6 +161,22 @@ pub enum Verb {
         /// How to reach the control host.
         #[command(flatten)]
         way: Way,
+    },
+    /// Pin the keys of hosts, or look whether hosts can be worked on
+    #[command(subcommand)]
+    Hosts(Hosts),
+    /// Write the hosts for another program
+    #[command(after_help = "Examples:\n  comuni inventory --ansible\n  comuni inventory --ansible --host app1")]
+    Inventory {
+        /// As a dynamic inventory of Ansible: groups by role and by member
+        #[arg(long, required = true)]
+        ansible: bool,
+        /// All hosts and groups; so it is also when nothing is said
+        #[arg(long, conflicts_with = "host")]
+        list: bool,
+        /// The variables of this host only
+        #[arg(long, value_name = "HOST")]
+        host: Option<String>,
     },
     /// Write the completions of a shell
     Completions {
@@ -234,6 +255,51 @@ pub enum Secrets {
         #[command(flatten)]
         identity: Identity,
     },
+    /// Give tenants new database passwords, without a moment in which they cannot log in
+    #[command(
+        long_about = "Give tenants new database passwords, without a moment in which they cannot log in\n\n\
+            Each tenant has two login roles. The idle one gets a new password; the application is restarted with it and \
+            must be healthy; then the role it used before gets a password that nobody knows, and its sessions end. Each \
+            step is on disk before it is on a host: a run that was cut off goes on when it is started again.",
+        after_help = "Examples:\n  comuni secrets rotate --member lozza\n  comuni secrets rotate --application albo\n  comuni secrets rotate --all --yes"
+    )]
+    Rotate(Rotate),
+    /// Encrypt the secret files to the technicians that consortium.yml names now
+    #[command(
+        long_about = "Encrypt the secret files to the technicians that consortium.yml names now, and to the recovery key\n\n\
+            Says who gains and who loses access, and which secrets those who lost it still know: encrypting anew does not \
+            change the secrets, and git keeps every earlier file.",
+        after_help = "Examples:\n  comuni secrets rekey\n  comuni secrets rekey --check    # 2 when a file is for others, for cron"
+    )]
+    Rekey {
+        /// Change nothing; exit with 2 when a file is not for exactly these
+        #[arg(long)]
+        check: bool,
+        /// Who reads.
+        #[command(flatten)]
+        identity: Identity,
+    },
+}
+
+/// Whose passwords to rotate.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("whose").args(["members", "applications", "all"]).required(true).multiple(true))]
+pub struct Rotate {
+    /// Only tenants of this member (name, slug, code or glob); can be repeated
+    #[arg(long = "member", value_name = "MEMBER")]
+    pub members: Vec<String>,
+    /// Only tenants of this application (name or glob); can be repeated
+    #[arg(long = "application", value_name = "APPLICATION")]
+    pub applications: Vec<String>,
+    /// Every tenant
+    #[arg(long, conflicts_with_all = ["members", "applications"])]
+    pub all: bool,
+    /// Do not ask; compulsory without a terminal
+    #[arg(short, long)]
+    pub yes: bool,
+    /// How to reach the hosts.
+    #[command(flatten)]
+    pub way: Way,
 }
 
 /// Keys that open the secrets.
@@ -245,12 +311,36 @@ pub struct Identity {
 }
 
 /// What the brake can be lifted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowance {
     /// More removals than the limit.
     Removals,
     /// More changes on one host than the limit.
     Changes,
+    /// More changes in this zone than its limits.
+    Zone(String),
+    /// The change of this RRset: `NAME/TYPE`.
+    RrSet(String),
+}
+
+impl std::str::FromStr for Allowance {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Allowance, String> {
+        let is_name = |name: &str| name.contains('.') && !name.contains(char::is_whitespace);
+        match text {
+            "removals" => Ok(Allowance::Removals),
+            "changes" => Ok(Allowance::Changes),
+            _ => match text.split_once('/') {
+                Some((name, kind)) if is_name(name) && kind.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                    let (name, kind) = (name.trim_end_matches('.').to_lowercase(), kind.to_uppercase());
+                    Ok(Allowance::RrSet(format!("{name}/{kind}")))
+                }
+                None if is_name(text) => Ok(Allowance::Zone(text.trim_end_matches('.').to_lowercase())),
+                _ => Err("write `removals`, `changes`, the name of a zone, or NAME/TYPE of its RRset".to_string()),
+            },
+        }
+    }
 }
 
 impl Verb {
@@ -267,6 +357,8 @@ impl Verb {
             Verb::Secrets(_) => "secrets",
             Verb::Dns(_) => "dns",
             Verb::History { .. } => "history",
+            Verb::Hosts(_) => "hosts",
+            Verb::Inventory { .. } => "inventory",
             Verb::Completions { .. } => "completions",
             Verb::Man { .. } => "man",
         }

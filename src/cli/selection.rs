@@ -30,6 +30,12 @@ pub struct Way {
     /// File with an ssh key; the agent is asked first when there is one; several with `:` between them
     #[arg(long = "key", value_name = "FILE", env = "COMUNI_SSH_KEY", value_delimiter = ':')]
     pub keys: Vec<PathBuf>,
+    /// File whose first line is the passphrase of the ssh key; asked for on a terminal when not said
+    #[arg(long, value_name = "FILE", env = "COMUNI_SSH_PASSPHRASE_FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// File whose first line is the password for hosts with `sudo: password`; asked for on a terminal when not said
+    #[arg(long, value_name = "FILE", env = "COMUNI_SUDO_PASSWORD_FILE")]
+    pub sudo_password_file: Option<PathBuf>,
     /// Keys that open the secrets.
     #[command(flatten)]
     pub identity: Identity,

@@ -7,14 +7,16 @@ use std::time::Instant;
 use super::records::Recorder;
 use super::saved::{self, Held};
 use super::survey::{Scope, Survey, prepare};
-use super::{archives, brake};
+use super::{archives, brake, zone_brake};
 use crate::cli::{Allowance, Global, Selectors, Way};
+use crate::compile::Compiled;
 use crate::evidence::clock;
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{Checked, HostOutcome, HostState, Work};
+use crate::inventory::Inventory;
 use crate::protocol::Mode;
 use crate::report::json::Object;
-use crate::report::{HostSummary, Out, RunSummary, consent, saved_plan};
+use crate::report::{HostSummary, Out, PlanView, RunSummary, consent, saved_plan};
 use crate::saved::Document;
 
 /// # Errors
@@ -29,18 +31,34 @@ pub(super) fn run(
     out: &Out,
 ) -> Result<()> {
     let began = Instant::now();
-    let survey = prepare(global, Scope::Selected(selectors), way, out)?.ask(way, Mode::Apply, out)?;
+    let prepared = prepare(global, Scope::Selected(selectors), way, out)?;
+    let survey = prepared.ask(way, Mode::Apply, &zone_brake::names(allow), out)?;
+    agreed(survey, "Apply these changes?", yes, allow, began, out)
+}
+
+/// Shows what the hosts answered, asks, and brings it about.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn agreed(
+    survey: Survey,
+    question: &'static str,
+    yes: bool,
+    allow: &[Allowance],
+    began: Instant,
+    out: &Out,
+) -> Result<()> {
     let plan = survey.plan();
     let counts = plan.counts();
     for object in Object::plan(&plan) {
         out.object(&object);
     }
-    brake::check(&plan.hosts, &survey.inventory.consortium.limits, allow).inspect_err(|_| out.text(&plan.text(out)))?;
+    brake(&plan, &survey.inventory, &survey.compiled, allow).inspect_err(|_| out.text(&plan.text(out)))?;
     let local = archives::checked(&survey.compiled, missing_archives(&survey))?;
     if counts.may_change() && !yes {
         survey.progress.finish();
         out.text(&plan.text(out));
-        let (asking, question) = (out.clone(), "Apply these changes?");
+        let asking = out.clone();
         must_agree(survey.fleet.attend(move || consent(&asking, question))??)?;
     } else {
         out.text(&plan.brief(out));
@@ -73,7 +91,7 @@ pub(super) fn run_saved(
     let ground = prepared.ground()?;
     let held = Held { file, document, ground };
     held.on_this_machine(out)?;
-    brake::check(&plan.hosts, prepared.limits(), allow).inspect_err(|_| out.text(&plan.text(out)))?;
+    brake(&plan, &prepared.inventory, &prepared.compiled, allow).inspect_err(|_| out.text(&plan.text(out)))?;
     out.text(&saved_plan(&held.document, clock::now()));
     if counts.may_change() && !yes {
         out.text(&format!("\n{}", plan.text(out)));
@@ -81,10 +99,18 @@ pub(super) fn run_saved(
     } else {
         out.text(&plan.brief(out));
     }
-    let survey = prepared.ask(way, Mode::Confirm, out)?;
+    let survey = prepared.ask(way, Mode::Confirm, &zone_brake::names(allow), out)?;
     held.on_hosts(&survey, out)?;
     let local = archives::checked(&survey.compiled, missing_archives(&survey))?;
     carry_out(survey, local, Some(&held.document), began, out)
+}
+
+/// # Errors
+/// What goes beyond the limits of the consortium or of a zone, with the options that allow it.
+fn brake(plan: &PlanView, inventory: &Inventory, compiled: &Compiled, allow: &[Allowance]) -> Result<()> {
+    brake::check(&plan.hosts, &inventory.consortium.limits, allow)?;
+    let zone_limits = inventory.consortium.dns.as_ref().map(|dns| dns.limits.clone()).unwrap_or_default();
+    zone_brake::check(&plan.hosts, &compiled.catalogs, &zone_limits, allow)
 }
 
 fn must_agree(agreed: bool) -> Result<()> {

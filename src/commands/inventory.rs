@@ -4,17 +4,20 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{Global, Show};
 use crate::compile::{Selection, compile};
+use crate::evidence::clock;
 use crate::failure::{Failure, Result};
 use crate::inventory::diagnostics::{Diagnostics, counted};
 use crate::inventory::show::View;
+use crate::inventory::zones::Waived;
 use crate::inventory::{Loaded, load, select};
 use crate::inventory::{init as start, show as shown};
 use crate::report::json::{self, Object};
 use crate::report::{Out, table};
+use crate::templates::Templates;
 
 /// Reads the inventory that the options name; its warnings go to standard error.
 pub(super) fn read(global: &Global, out: &Out) -> Result<Loaded> {
-    match load(&folder(global)) {
+    match load(&folder(global)).and_then(|loaded| loaded.on(&clock::today())) {
         Ok(loaded) => {
             if !loaded.warnings.is_empty() && out.is_verbose() {
                 out.remark(&format!("{}\n", loaded.warnings.render()));
@@ -65,6 +68,19 @@ pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
     if !loaded.warnings.is_empty() && !out.is_verbose() {
         out.remark(&format!("{}\n", loaded.warnings.render()));
     }
+    for waived in &loaded.waived {
+        let found = loaded.warnings.diagnostic(&waived.finding);
+        out.object(&Object::Diagnostic {
+            severity: "waived".to_string(),
+            message: found.message,
+            file: found.file,
+            line: found.line,
+            column: found.column,
+            help: Some(format!("borne with until {}: {}", waived.until, waived.reason)),
+        });
+        let Waived { zone, rule, reason, until, .. } = waived;
+        out.remark(&format!("{zone}: {rule} is borne with until {until}: {reason}\n"));
+    }
     let mut inventory = loaded.inventory;
     if inventory.authority.is_none() {
         // Playbooks and templates can be checked all the same, with an authority that lives for this check only.
@@ -73,6 +89,11 @@ pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
         out.remark(&format!(
             "there is no certificate authority yet: `comuni -i {} secrets set --missing` makes it\n",
             folder.display()
+        ));
+    }
+    for (owner, difference) in crate::secrets::for_others(&inventory)? {
+        out.remark(&format!(
+            "secrets/{owner}.age: {difference}: `comuni secrets rekey` encrypts it to the technicians of today\n"
         ));
     }
     let compiled = compile(&inventory, &Selection::default())?;
@@ -110,7 +131,7 @@ pub(super) fn show(global: &Global, what: &Show, out: &Out) -> Result<()> {
             let loaded = loaded()?;
             for host in select::hosts(&loaded.inventory, std::slice::from_ref(name))? {
                 view(&shown::host(&loaded, &host)?, out);
-                carried(&loaded, &host, out);
+                carried(&loaded, &host, out)?;
             }
         }
         Show::Catalog { name } => {
@@ -127,18 +148,23 @@ pub(super) fn show(global: &Global, what: &Show, out: &Out) -> Result<()> {
     Ok(())
 }
 
-/// A line for each tenant that a host carries, for scripts: `tenant ID NAME HEALTH`.
-fn carried(loaded: &Loaded, host: &str, out: &Out) {
+/// A line for each tenant that a host carries, for scripts: `tenant ID NAME PATH STATUS METHOD [TYPE BODY]`, as its health
+/// is asked.
+fn carried(loaded: &Loaded, host: &str, out: &Out) -> Result<()> {
     let inventory = &loaded.inventory;
+    let templates = Templates::load(&inventory.layers)?;
     out.text(&format!("host {host} {}\n", inventory.hosts[host].address));
     for body in inventory.members.values() {
         for plan in body.tenants.values().filter(|plan| plan.application_host == host) {
-            let health = &inventory.applications[&plan.application].health.path;
+            let health = crate::compile::health(&templates, inventory, body, plan)?;
             let tenant = crate::inventory::names::tenant_id(&body.code, &plan.application);
-            out.text(&format!("tenant {tenant} {} {health}\n", plan.host_name));
+            let sent = [health.media_type, health.body].into_iter().flatten().map(|word| format!(" {word}"));
+            let how = format!("{} {} {}{}", health.path, health.status, health.method.name(), sent.collect::<String>());
+            out.text(&format!("tenant {tenant} {} {how}\n", plan.host_name));
         }
     }
     out.text("\n");
+    Ok(())
 }
 
 fn view(view: &View, out: &Out) {

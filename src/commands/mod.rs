@@ -1,17 +1,22 @@
 //! One file per verb: the order of calls, nothing else.
 
+mod ansible;
 mod apply;
 mod archives;
 mod brake;
 mod dns;
 mod history;
+mod hosts;
 mod inventory;
 mod manual;
 mod plan;
+mod procedure;
 mod records;
 mod saved;
 mod secrets;
 mod survey;
+mod ways;
+mod zone_brake;
 
 use crate::cli::{Cli, Verb};
 use crate::failure::Result;
@@ -45,6 +50,8 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         Verb::History { member, last, since, way } => {
             history::run(global, member.as_deref(), *last, since.as_deref(), way, out)
         }
+        Verb::Hosts(what) => hosts::run(global, what, out),
+        Verb::Inventory { host, .. } => ansible::run(global, host.as_deref(), out),
         Verb::Completions { shell } => {
             manual::completions(*shell, out);
             Ok(())

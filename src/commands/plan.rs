@@ -1,5 +1,6 @@
 //! `comuni plan`: compare, show, change nothing; save it when asked to.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::saved;
@@ -22,7 +23,7 @@ pub(super) fn run(
 ) -> Result<()> {
     let prepared = prepare(global, Scope::Selected(selectors), way, out)?;
     let ground = file.map(|_| prepared.ground()).transpose()?;
-    let survey = prepared.ask(way, Mode::Plan, out)?;
+    let survey = prepared.ask(way, Mode::Plan, &BTreeSet::new(), out)?;
     survey.progress.finish();
     let plan = survey.plan();
     for object in Object::plan(&plan) {

@@ -8,7 +8,7 @@ use crate::evidence::{
     Running, SelectionRecord, SignOffRecord, Who,
 };
 use crate::failure::{Failure, Result};
-use crate::fleet::{Checked, HostOutcome, HostState, Outcome};
+use crate::fleet::{Checked, Fleet, HostOutcome, HostState, Outcome};
 use crate::protocol::Outcome as Found;
 use crate::resources::Action;
 use crate::saved::{Document, SignOff};
@@ -115,15 +115,23 @@ impl Recorder {
     /// # Errors
     /// When it cannot be reached or there is none; the records stay in the outbox.
     pub(super) fn deliver(&self, survey: &Survey) -> Result<()> {
-        let control = survey.control_host().ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
-        let waiting = self.outbox.undelivered()?;
-        if waiting.pending.is_empty() {
-            return Ok(());
-        }
-        let records = waiting.pending.iter().map(|pending| pending.record.clone()).collect();
-        survey.fleet.append(control, records)?;
-        self.outbox.delivered(&waiting.pending)
+        deliver(&self.outbox, &survey.fleet, survey.control_host())
     }
+}
+
+/// Delivers all that waits in an outbox, the oldest first.
+///
+/// # Errors
+/// When there is no control host, or it cannot be reached; the records stay in the outbox.
+pub(super) fn deliver(outbox: &Outbox, fleet: &Fleet, control: Option<&str>) -> Result<()> {
+    let control = control.ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
+    let waiting = outbox.undelivered()?;
+    if waiting.pending.is_empty() {
+        return Ok(());
+    }
+    let records = waiting.pending.iter().map(|pending| pending.record.clone()).collect();
+    fleet.append(control, records)?;
+    outbox.delivered(&waiting.pending)
 }
 
 fn plan_record(document: &Document, technicians: &BTreeMap<String, String>) -> PlanRecord {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::inventory::read;
+use super::ways::{credentials, targets};
 use crate::authority::Signer;
 use crate::catalog::{Area, Catalog, HOST_OWNER};
 use crate::cli::{Global, Selectors, Way};
@@ -13,13 +14,12 @@ use crate::evidence::{Revision, current};
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{Checked, Event, Fleet, HostHalf, Settings, Sign, Ssh};
 use crate::inventory::Inventory;
-use crate::inventory::types::{Host, Limits as BrakeLimits};
 use crate::protocol::{Mode, Operator, Request};
 use crate::report::{HostPlan, HostState, Out, PlanView, Progress, Step};
 use crate::resources::Resource;
 use crate::saved::{Ground, Plan, sources};
 use crate::secrets::{AUTHORITY_KEY, Identities, Store};
-use crate::ssh::{Credentials, Limits, Target};
+use crate::ssh::Limits;
 
 /// An inventory, what was compiled from it, and what the hosts answered.
 pub(super) struct Survey {
@@ -36,10 +36,11 @@ pub(super) struct Survey {
 
 /// All that can be had before a host is asked.
 pub(super) struct Prepared {
-    inventory: Inventory,
+    pub(super) inventory: Inventory,
     selection: Selection,
     older_inventory: bool,
-    compiled: Compiled,
+    /// A verb may have something else brought about than what the inventory says.
+    pub(super) compiled: Compiled,
     revision: Revision,
     store: Store,
 }
@@ -85,16 +86,11 @@ impl Prepared {
         Ok(ground)
     }
 
-    /// The brake's limits.
-    pub(super) fn limits(&self) -> &BrakeLimits {
-        &self.inventory.consortium.limits
-    }
-
-    /// Asks the hosts.
+    /// Asks the hosts. `allowed` is what the operator allowed by name.
     ///
     /// # Errors
     /// A host that has seen a newer inventory, or that holds resources of a body without a member file (65).
-    pub(super) fn ask(self, way: &Way, mode: Mode, out: &Out) -> Result<Survey> {
+    pub(super) fn ask(self, way: &Way, mode: Mode, allowed: &BTreeSet<String>, out: &Out) -> Result<Survey> {
         let Prepared { inventory, selection, older_inventory, compiled, revision, store } = self;
         let operator = operator();
         let verb = if mode == Mode::Plan { "plan" } else { "apply" };
@@ -108,11 +104,13 @@ impl Prepared {
             areas: selection.areas.clone(),
             members: members.clone(),
             secrets: store.table(&tokens(catalog)),
+            allowed: allowed.clone(),
         });
         let requests: Vec<Request> = requests.collect();
         let progress = Arc::new(Progress::new(out.clone(), verb, mode == Mode::Plan));
         let sign = signer(&inventory, &store, compiled.catalogs.clone())?;
-        let mut fleet = connect(&inventory, way, &progress, sign)?;
+        let asked: Vec<&str> = compiled.catalogs.keys().map(String::as_str).chain(control_host(&inventory)).collect();
+        let mut fleet = connect(&inventory, &asked, way, &progress, sign, out)?;
         let checked = fleet.check(requests);
         let survey =
             Survey { inventory, selection, older_inventory, compiled, revision, operator, fleet, progress, checked };
@@ -125,9 +123,19 @@ impl Prepared {
 }
 
 /// A run over all hosts of an inventory, whose events go to the progress.
-pub(super) fn connect(inventory: &Inventory, way: &Way, progress: &Arc<Progress>, sign: Sign) -> Result<Fleet> {
-    let targets = inventory.hosts.iter().map(|(name, host)| target(name, host));
-    let ssh = Ssh::new(targets, Credentials::with_agent(way.keys.clone()), Limits::default(), HostHalf::find()?);
+///
+/// # Errors
+/// Exit 64 when one of the hosts that are `asked` takes a word that nobody can be asked for.
+pub(super) fn connect(
+    inventory: &Inventory,
+    asked: &[&str],
+    way: &Way,
+    progress: &Arc<Progress>,
+    sign: Sign,
+    out: &Out,
+) -> Result<Fleet> {
+    let credentials = credentials(inventory, asked, way, out)?;
+    let ssh = Ssh::new(targets(inventory), credentials, Limits::default(), HostHalf::find()?);
     let settings = Settings { parallel: usize::from(way.parallel), ..Settings::default() };
     let shown = Arc::clone(progress);
     let transport: Arc<dyn crate::fleet::Transport> = Arc::new(ssh);
@@ -186,17 +194,6 @@ fn must_have_playbooks(inventory: &Inventory, selection: &Selection) -> Result<(
         }
     }
     Ok(())
-}
-
-fn target(name: &str, host: &Host) -> Target {
-    Target {
-        name: name.to_string(),
-        address: host.address.clone(),
-        port: host.port,
-        user: host.login.user.clone(),
-        sudo: host.login.sudo,
-        host_key: host.host_key.clone(),
-    }
 }
 
 fn tokens(catalog: &Catalog) -> BTreeSet<String> {

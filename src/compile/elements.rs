@@ -9,12 +9,16 @@ use crate::compile::values::{
     NameServerValues, SizeValues, TenantValues, ZoneValues,
 };
 use crate::failure::{Failure, Result};
-use crate::inventory::types::{Application, Host, Listen, MemberKind, Status};
-use crate::inventory::{Body, Inventory, TenantPlan, zones};
+use crate::inventory::names::TRANSFER_KEY;
+use crate::inventory::types::{Application, Host, Listen, MemberKind, Status, Sudo};
+use crate::inventory::{self, Body, Inventory, TenantPlan, zones};
 use crate::resources::RELEASES;
 
 /// Connections of a database server beside those of the tenants: superusers, backups, an idle login role in rotation.
 const RESERVED_CONNECTIONS: u32 = 20;
+
+/// Seconds to start, for an application that says nothing.
+const START_SECONDS: u32 = 180;
 
 /// The aggregation.
 ///
@@ -55,6 +59,8 @@ fn dns(inventory: &Inventory) -> Option<DnsValues> {
     });
     Some(DnsValues {
         servers: servers.collect(),
+        addresses: addresses.iter().map(|(_, address)| address.to_string()).collect(),
+        transfer_key: TRANSFER_KEY.to_string(),
         contact: dns.contact.clone(),
         algorithm: dns.dnssec,
         limits: dns.limits.clone(),
@@ -81,7 +87,7 @@ pub fn host(inventory: &Inventory, name: &str, host: &Host) -> HostValues {
         ssh_port: host.port,
         roles: host.roles.clone(),
         name_server: name_server(inventory, name),
-        login: LoginValues { user: host.login.user.clone(), sudo: host.login.sudo },
+        login: LoginValues { user: host.login.user.clone(), sudo: host.login.sudo == Sudo::Free },
     }
 }
 
@@ -114,7 +120,10 @@ pub fn carrying_host(inventory: &Inventory, name: &str, values: &HostValues) -> 
     }
     tenants.sort_by(|one, other| one.id.cmp(&other.id));
     let max_connections = (connections + connections / 4 + RESERVED_CONNECTIONS).next_multiple_of(50);
-    Ok(CarryingHost { host: values.clone(), tenants, connections, max_connections })
+    let is_primary = values.name_server.as_deref() == Some("primary");
+    let served = inventory.members.values().filter(|_| is_primary).filter_map(|body| zone(inventory, body));
+    let zones = served.map(|zone| zone.name).collect();
+    Ok(CarryingHost { host: values.clone(), tenants, connections, max_connections, zones })
 }
 
 /// A body.
@@ -153,7 +162,8 @@ pub fn zone(inventory: &Inventory, body: &Body) -> Option<ZoneValues> {
     })
 }
 
-/// A tenant, with `prepare`, `start` and `environment` of its application as the catalogue has them: not yet rendered.
+/// A tenant, with `prepare`, `start`, `environment`, `files` and `health` of its application as the catalogue has them:
+/// not yet rendered.
 ///
 /// # Errors
 /// When the catalogue does not know its application or release, or a host is unknown.
@@ -191,8 +201,7 @@ pub fn tenant(
         host_name: plan.host_name.clone(),
         database: account.clone(),
         database_owner: account.clone(),
-        login_roles: vec![format!("{account}_a"), format!("{account}_b")],
-        active_login: format!("{account}_a"),
+        login_roles: inventory::login_roles(&account).to_vec(),
         release: plan.tenant.release.clone(),
         release_sha256: release.sha256.clone(),
         release_path: format!("{RELEASES}/{}/{}", plan.application, plan.tenant.release),
@@ -220,13 +229,37 @@ fn application_values(plan: &TenantPlan, application: &Application) -> Applicati
         prepare: application.runtime.prepare.clone(),
         start: application.runtime.start.clone(),
         environment: application.runtime.environment.clone(),
-        health: application.health.path.clone(),
+        files: application.runtime.files.clone(),
+        start_seconds: application.runtime.start_seconds.unwrap_or(START_SECONDS),
+        health: health(&application.health),
         public_methods: application.public_methods.clone().unwrap_or_default(),
         listens_on_socket: application.runtime.listen == Listen::Socket,
         notifies: application.runtime.notifies,
         has_database: application.database.is_some(),
         database: application.database.as_ref().map(|database| database.engine),
     }
+}
+
+/// As the catalogue has it, with what it leaves unsaid.
+fn health(health: &crate::inventory::types::Health) -> super::values::HealthValues {
+    super::values::HealthValues {
+        path: health.path.clone(),
+        method: health.method.unwrap_or(crate::inventory::types::Method::Get),
+        body: health.body.clone(),
+        media_type: health.media_type.clone(),
+        status: health.status.unwrap_or(200),
+        contains: health.contains.clone(),
+    }
+}
+
+/// The settings files of a tenant that is rendered.
+pub fn files(tenant: &TenantValues) -> Vec<super::values::FileValues> {
+    let file = |(name, content): (&String, &String)| super::values::FileValues {
+        name: name.clone(),
+        path: format!("{}/{name}", tenant.configuration),
+        content: content.clone(),
+    };
+    tenant.application.files.iter().map(file).collect()
 }
 
 /// The catalogue's entry of a tenant.
@@ -241,7 +274,7 @@ pub fn application<'i>(inventory: &'i Inventory, plan: &TenantPlan) -> Result<&'
 }
 
 fn account(body: &Body, plan: &TenantPlan) -> String {
-    format!("{}_{}", body.code, plan.application.replace('-', "_"))
+    inventory::account(&body.code, &plan.application)
 }
 
 fn port(application: &Application, plan: &TenantPlan) -> Option<u16> {
@@ -249,7 +282,8 @@ fn port(application: &Application, plan: &TenantPlan) -> Option<u16> {
 }
 
 fn secrets(body: &Body, plan: &TenantPlan, application: &Application) -> BTreeMap<String, String> {
-    let passwords = ["database_password_a", "database_password_b"].map(str::to_string);
+    let passwords = ["database_password_a", "database_password_b", "database_user", "database_password"];
+    let passwords = passwords.map(str::to_string);
     let passwords = passwords.into_iter().filter(|_| application.database.is_some());
     passwords
         .chain(application.secrets.iter().cloned())

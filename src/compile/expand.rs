@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::{Entry, HOST_OWNER, Origin};
-use crate::compile::values::{HostValues, TenantValues};
+use crate::compile::values::{FileValues, HealthValues, HostValues, TenantValues};
 use crate::compile::{Book, elements, shapes};
 use crate::failure::{Failure, Result};
-use crate::inventory::{Body, Inventory};
+use crate::inventory::{Body, Inventory, TenantPlan};
 use crate::playbook::{self, Each, On, Play, Playbook, Problem, Problems, Step, Values, named};
 use crate::resources::Resource;
 use crate::templates::excerpt::excerpt;
 use crate::templates::{Templates, lint, message_of};
 
 /// The fields of an application that are templates themselves.
-pub const RENDERED: [&str; 3] = ["prepare", "start", "environment"];
+pub const RENDERED: [&str; 5] = ["prepare", "start", "environment", "files", "health"];
 
 /// One element of the inventory, with its values and the hosts that it has to do with.
 struct Element {
@@ -39,8 +39,7 @@ struct Scene<'a> {
 /// # Errors
 /// Exit 65, with every value that a template or a kind refuses.
 pub fn expand(book: &Book, inventory: &Inventory) -> Result<BTreeMap<String, Vec<Entry>>> {
-    let hosts: BTreeMap<String, HostValues> =
-        inventory.hosts.iter().map(|(name, host)| (name.clone(), elements::host(inventory, name, host))).collect();
+    let hosts = hosts(inventory);
     let list: Vec<&HostValues> = hosts.values().collect();
     let base =
         Values::default().with("consortium", &named(&elements::consortium(inventory)?)?).with("hosts", &named(&list)?);
@@ -84,6 +83,11 @@ impl Scene<'_> {
                     self.tenant(body, values)
                 })
                 .collect(),
+            Each::File => bodies()
+                .flat_map(|body| body.tenants.values().map(move |plan| (body, plan)))
+                .map(|(body, plan)| self.files(body, elements::tenant(inventory, &self.hosts, body, plan)?))
+                .collect::<Result<Vec<_>>>()
+                .map(|tenants| tenants.into_iter().flatten().collect()),
             Each::Zone => bodies()
                 .filter_map(|body| elements::zone(inventory, body).map(|zone| (body, zone)))
                 .map(|(body, zone)| {
@@ -109,7 +113,7 @@ impl Scene<'_> {
     }
 
     fn member(&self, body: &Body) -> Result<Element> {
-        let hosts = |name: fn(&crate::inventory::TenantPlan) -> &String| {
+        let hosts = |name: fn(&TenantPlan) -> &String| {
             let mut names: Vec<String> = body.tenants.values().map(|plan| name(plan).clone()).collect();
             names.sort();
             names.dedup();
@@ -136,6 +140,23 @@ impl Scene<'_> {
             database_hosts: vec![tenant.database_host.name],
             tenant: Some(tenant.id),
         })
+    }
+
+    /// An element for each settings file of a tenant.
+    fn files(&self, body: &Body, values: TenantValues) -> Result<Vec<Element>> {
+        let member = self.base.clone().with("member", &named(&elements::member(body))?);
+        let tenant = rendered(&self.book.templates, &member, values)?;
+        let element = |file: FileValues| {
+            Ok(Element {
+                owner: body.code.clone(),
+                name: format!("file {} of tenant {}", file.name, tenant.id),
+                values: member.clone().with("tenant", &named(&tenant)?).with("file", &named(&file)?),
+                application_hosts: vec![tenant.application_host.name.clone()],
+                database_hosts: vec![tenant.database_host.name.clone()],
+                tenant: Some(tenant.id.clone()),
+            })
+        };
+        elements::files(&tenant).into_iter().map(element).collect()
     }
 
     /// The hosts on which a play makes something for an element.
@@ -225,7 +246,7 @@ fn rendered(templates: &Templates, member: &Values, mut tenant: TenantValues) ->
             .enumerate()
             .map(|(place, text)| render(format!("runtime.{name}[{place}]"), text))
             .collect::<Result<_>>()?;
-        no_secret(&file, name, &rendered)?;
+        no_secret(&file, &format!("runtime.{name}"), &rendered)?;
         match rendered.first() {
             Some(program) if !program.starts_with('/') => Err(Failure::inventory(format!(
                 "{file}: runtime.{name} begins with {program:?}, which is no absolute path of a program"
@@ -238,6 +259,13 @@ fn rendered(templates: &Templates, member: &Values, mut tenant: TenantValues) ->
     for (name, value) in &mut tenant.application.environment {
         *value = render(format!("runtime.environment.{name}"), value)?;
     }
+    for (name, content) in &mut tenant.application.files {
+        *content = render(format!("runtime.files.{name}"), content)?;
+    }
+    let health = &mut tenant.application.health;
+    health.path = render("health.path".to_string(), &health.path)?;
+    health.body = health.body.as_ref().map(|body| render("health.body".to_string(), body)).transpose()?;
+    no_secret(&file, "health", &[&[health.path.clone()][..], health.body.as_slice()].concat())?;
     Ok(tenant)
 }
 
@@ -254,13 +282,28 @@ fn render_one(templates: &Templates, values: &Values, shape: &lint::Shape, file:
     })
 }
 
-/// Arguments are read by everybody on the host.
+/// How the health of a tenant is asked, rendered for it.
+///
+/// # Errors
+/// Exit 65, when the catalogue's templates name what there is not.
+pub fn health(templates: &Templates, inventory: &Inventory, body: &Body, plan: &TenantPlan) -> Result<HealthValues> {
+    let hosts = hosts(inventory);
+    let base = Values::default().with("hosts", &named(&hosts.values().collect::<Vec<_>>())?);
+    let member = base.with("member", &named(&elements::member(body))?);
+    Ok(rendered(templates, &member, elements::tenant(inventory, &hosts, body, plan)?)?.application.health)
+}
+
+fn hosts(inventory: &Inventory) -> BTreeMap<String, HostValues> {
+    inventory.hosts.iter().map(|(name, host)| (name.clone(), elements::host(inventory, name, host))).collect()
+}
+
+/// Arguments, and what is asked from outside, are read by everybody.
 fn no_secret(file: &str, name: &str, arguments: &[String]) -> Result<()> {
     match arguments.iter().find(|argument| argument.contains("secret://")) {
         None => Ok(()),
         Some(token) => Err(Failure::inventory(format!(
-            "{file}: runtime.{name} has the secret {token} as an argument, where every account of the host can read it"
+            "{file}: {name} has the secret {token}, where every account of the host can read it"
         ))
-        .hint("give it in `runtime.environment`, which only the tenant can read")),
+        .hint("give it in `runtime.environment` or `runtime.files`, which only the tenant can read")),
     }
 }

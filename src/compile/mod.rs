@@ -20,11 +20,12 @@ pub mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+pub use expand::health;
 pub use shapes::{shapes, specimen};
 
 use crate::catalog::{Area, Catalog, Entry};
 use crate::failure::{Failure, Result};
-use crate::inventory::Inventory;
+use crate::inventory::{Body, Inventory, TenantPlan};
 use crate::playbook::{self, Playbook, Problems};
 use crate::resources::Resource;
 use crate::templates::Templates;
@@ -112,6 +113,15 @@ pub fn compile_with(book: &Book, inventory: &Inventory, selection: &Selection) -
         compiled.catalogs.insert(host.clone(), catalog);
     }
     Ok(compiled)
+}
+
+/// What the templates see of one tenant, but for the catalogue's fields that are templates themselves.
+///
+/// # Errors
+/// Exit 65 when the catalogue does not know its application or release, or a host is unknown.
+pub fn tenant_values(inventory: &Inventory, body: &Body, plan: &TenantPlan) -> Result<values::TenantValues> {
+    let hosts = inventory.hosts.iter().map(|(name, host)| (name.clone(), elements::host(inventory, name, host)));
+    elements::tenant(inventory, &hosts.collect(), body, plan)
 }
 
 /// A path in the catalogue is meant from the inventory that states it: the last layer that has the file.

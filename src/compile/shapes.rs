@@ -5,22 +5,23 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::compile::values::{
-    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, HostValues, LoginValues, MemberValues,
-    NameServerValues, SizeValues, TenantValues, ZoneValues,
+    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues, HealthValues, HostValues,
+    LoginValues, MemberValues, NameServerValues, SizeValues, TenantValues, ZoneValues,
 };
+use crate::inventory::names::TRANSFER_KEY;
 use crate::inventory::types::{Dnssec, DomainMode, Engine, MemberKind, Method, Role, Status, ZoneLimits};
 use crate::playbook::Each;
 use crate::templates::lint::Shape;
 
 /// Maps whose names are only known for each element.
-const OPEN: [&str; 2] = ["tenant.secrets", "tenant.application.environment"];
+const OPEN: [&str; 3] = ["tenant.secrets", "tenant.application.environment", "tenant.application.files"];
 
 /// What may be named in a play, by what it is repeated for.
 pub fn shapes() -> BTreeMap<Each, Shape> {
     Each::ALL.into_iter().map(|each| (each, Shape::of(&specimen(each), &OPEN))).collect()
 }
 
-/// What the catalogue's `start`, `prepare` and `environment` may name: everything of the tenant but themselves.
+/// What the catalogue's own templates may name: everything of the tenant but themselves.
 pub fn catalogue_shape() -> Shape {
     let mut specimen = specimen(Each::Tenant);
     for name in super::expand::RENDERED {
@@ -47,12 +48,21 @@ pub fn specimen(each: Each) -> Value {
             }],
             connections: 10,
             max_connections: 50,
+            zones: vec!["comune.malnate.va.it".to_string()],
         });
         return values;
     }
     values["member"] = json!(member());
     match each {
         Each::Tenant => values["tenant"] = json!(tenant()),
+        Each::File => {
+            values["tenant"] = json!(tenant());
+            values["file"] = json!(FileValues {
+                name: "settings.ini".to_string(),
+                path: "/etc/comuni/tenants/c_e863-albo/settings.ini".to_string(),
+                content: "[web]\n".to_string(),
+            });
+        }
         Each::Zone => {
             values["zone"] = json!(zone());
         }
@@ -77,6 +87,8 @@ fn consortium() -> ConsortiumValues {
                 address: "192.0.2.15".to_string(),
                 primary: true,
             }],
+            addresses: vec!["192.0.2.15".to_string()],
+            transfer_key: TRANSFER_KEY.to_string(),
             contact: "dns@cloud.provincia.va.it".to_string(),
             algorithm: Dnssec::default(),
             limits: ZoneLimits::default(),
@@ -141,7 +153,6 @@ fn tenant() -> TenantValues {
         database: text("c_e863_albo"),
         database_owner: text("c_e863_albo"),
         login_roles: vec![text("c_e863_albo_a"), text("c_e863_albo_b")],
-        active_login: text("c_e863_albo_a"),
         release: text("1.0.0"),
         release_sha256: "0".repeat(64),
         release_path: text("/opt/comuni/releases/albo/1.0.0"),
@@ -153,7 +164,16 @@ fn tenant() -> TenantValues {
             prepare: vec![text("/usr/bin/python3"), text("migrate")],
             start: vec![text("/usr/bin/python3"), text("serve")],
             environment: BTreeMap::from([(text("LANG"), text("C.UTF-8"))]),
-            health: text("/salute"),
+            files: BTreeMap::from([(text("settings.ini"), text("[web]\n"))]),
+            start_seconds: 180,
+            health: HealthValues {
+                path: text("/salute"),
+                method: Method::Post,
+                body: Some(text("{}")),
+                media_type: Some(text("application/json")),
+                status: 200,
+                contains: Some(text("bene")),
+            },
             public_methods: vec![Method::Get, Method::Head],
             listens_on_socket: true,
             notifies: true,
@@ -162,7 +182,12 @@ fn tenant() -> TenantValues {
         },
         application_host: host(),
         database_host: host(),
-        secrets: BTreeMap::from([token("database_password_a"), token("database_password_b")]),
+        secrets: BTreeMap::from([
+            token("database_password_a"),
+            token("database_password_b"),
+            token("database_user"),
+            token("database_password"),
+        ]),
         stopped: true,
     }
 }

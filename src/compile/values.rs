@@ -1,8 +1,8 @@
 //! Everything that templates, scalars and conditions may name. Complete: every field is always there, `null` where
 //! the inventory says nothing, so that a name that is not found is a mistake.
 //!
-//! `consortium`, `hosts` and `host` are offered everywhere; `member` in plays `for_each: member`, `tenant` and `zone`;
-//! `tenant` in plays `for_each: tenant`; `zone` in plays `for_each: zone`. Only a play `for_each: host` sees the tenants
+//! `consortium`, `hosts` and `host` are offered everywhere; `member` in all plays but `for_each: host`;
+//! `tenant` in plays `for_each: tenant` and `file`; `file` and `zone` in plays for each of them. Only a play `for_each: host` sees the tenants
 //! of others: what is owned by a member hangs on that member alone.
 
 use std::collections::BTreeMap;
@@ -37,6 +37,10 @@ pub struct ConsortiumValues {
 pub struct DnsValues {
     /// All name servers, the primary first.
     pub servers: Vec<NameServerValues>,
+    /// The addresses of all name servers, the primary first.
+    pub addresses: Vec<String>,
+    /// Token of the key with which the name servers know each other (TSIG).
+    pub transfer_key: String,
     /// E-mail address of who answers for the zones.
     pub contact: String,
     /// The algorithm of signatures, as Knot calls it.
@@ -102,6 +106,8 @@ pub struct CarryingHost {
     pub connections: u32,
     /// The same with a reserve for rotation and maintenance, rounded up to 50: it seldom changes with a new tenant.
     pub max_connections: u32,
+    /// The names of all zones that are served, on their primary; none elsewhere.
+    pub zones: Vec<String>,
 }
 
 /// A tenant, as the host that carries it needs it.
@@ -173,10 +179,8 @@ pub struct TenantValues {
     pub database: String,
     /// The role that owns the database; cannot log in.
     pub database_owner: String,
-    /// The two login roles.
+    /// The two login roles. Which one is in use is not known here: `secrets.database_user` stands for it.
     pub login_roles: Vec<String>,
-    /// The login role in use.
-    pub active_login: String,
     /// The release it runs.
     pub release: String,
     /// SHA-256 (hex) of the release's archive.
@@ -191,7 +195,8 @@ pub struct TenantValues {
     pub application_host: HostValues,
     /// The host of its database.
     pub database_host: HostValues,
-    /// Tokens of its secrets by name: `database_password_a`, `database_password_b` and those of the catalogue.
+    /// Tokens of its secrets by name: `database_password_a` and `database_password_b` of the two login roles,
+    /// `database_user` and `database_password` of the one in use, and those of the catalogue.
     pub secrets: BTreeMap<String, String>,
     /// The member is leaving: stopped, data kept.
     pub stopped: bool,
@@ -225,8 +230,12 @@ pub struct ApplicationValues {
     pub start: Vec<String>,
     /// Environment; rendered for this tenant.
     pub environment: BTreeMap<String, String>,
-    /// Path of the health page.
-    pub health: String,
+    /// Settings files by name; rendered for this tenant.
+    pub files: BTreeMap<String, String>,
+    /// Seconds that `prepare` may take, and the start after it.
+    pub start_seconds: u32,
+    /// How its health is asked; rendered for this tenant.
+    pub health: HealthValues,
     /// The only HTTP methods that nginx lets in from outside; empty when it lets in all.
     pub public_methods: Vec<Method>,
     /// It listens on `tenant.socket`; otherwise on `tenant.port`.
@@ -237,6 +246,34 @@ pub struct ApplicationValues {
     pub has_database: bool,
     /// The engine of its database, when it has one.
     pub database: Option<Engine>,
+}
+
+/// How the health of a tenant is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HealthValues {
+    /// Path of the page.
+    pub path: String,
+    /// HTTP method.
+    pub method: Method,
+    /// What is sent along.
+    pub body: Option<String>,
+    /// Media type of the body.
+    pub media_type: Option<String>,
+    /// The status of a healthy answer.
+    pub status: u16,
+    /// Words that a healthy answer has in it.
+    pub contains: Option<String>,
+}
+
+/// `file`: a settings file of a tenant, which its application asks for.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileValues {
+    /// Name in the catalogue.
+    pub name: String,
+    /// Where it lies: `/etc/comuni/tenants/c_e863-albo/<name>`.
+    pub path: String,
+    /// Its whole content.
+    pub content: String,
 }
 
 /// `zone`: a DNS zone that we serve.

@@ -48,7 +48,16 @@ impl Network {
 
     /// The network of an address that operators share a fate in: a /24, or a /48.
     pub fn around(address: IpAddr) -> Network {
-        Network { address, bits: if address.is_ipv4() { 24 } else { 48 } }
+        match address {
+            IpAddr::V4(four) => {
+                let [a, b, c, _] = four.octets();
+                Network { address: IpAddr::from([a, b, c, 0]), bits: 24 }
+            }
+            IpAddr::V6(six) => {
+                let [a, b, c, ..] = six.segments();
+                Network { address: IpAddr::from([a, b, c, 0, 0, 0, 0, 0]), bits: 48 }
+            }
+        }
     }
 
     /// Whether the address lies in it.
@@ -111,6 +120,7 @@ mod tests {
         for bad in ["10.0.0.0/33", "10.0.0/8", "x", "10.0.0.0/-1"] {
             assert_eq!(Network::read(bad), None, "{bad}");
         }
-        assert_eq!(Network::around("192.0.2.77".parse().unwrap()).bits, 24);
+        assert_eq!(Network::around("192.0.2.77".parse().unwrap()).to_string(), "192.0.2.0/24");
+        assert_eq!(Network::around("2001:db8:1:2::3".parse().unwrap()).to_string(), "2001:db8:1::/48");
     }
 }

@@ -124,9 +124,10 @@ impl Reading<'_> {
 
     /// A name that a record points to.
     fn target(&mut self, kind: Type, text: &str) -> Option<Name> {
-        if text.trim_end_matches('.').parse::<IpAddr>().is_ok() {
+        let bare = text.trim_end_matches('.');
+        if bare.parse::<IpAddr>().is_ok() {
             self.found(
-                Finding::of(&rules::TARGET_ADDRESS, format!("{kind} points to {text}, which is an address"))
+                Finding::of(&rules::TARGET_ADDRESS, format!("{kind} points to {bare}, which is an address"))
                     .help("write the name that has this address"),
                 kind,
             );

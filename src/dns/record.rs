@@ -72,7 +72,7 @@ impl Zone {
         let mut records = self.records.clone();
         records.sort_by_cached_key(|record| {
             let kind = record.kind();
-            (kind != Type::Soa, record.owner.clone(), kind.word(), record.data.to_string())
+            (kind != Type::Soa, record.owner.clone(), kind.word(), record.data.to_string(), record.ttl)
         });
         records
     }

@@ -204,7 +204,7 @@ impl Record {
     ///
     /// # Errors
     /// When the operating system gives no random bytes for the id.
-    pub fn begin(verb: &str, operator: Who, inventory: InventoryRecord) -> Result<Record> {
+    pub fn begin(verb: &str, operator: impl Into<Who>, inventory: InventoryRecord) -> Result<Record> {
         let mut id = [0_u8; 8];
         OsRng
             .try_fill_bytes(&mut id)
@@ -216,7 +216,7 @@ impl Record {
             verb: verb.to_string(),
             started: clock::iso(clock::now()),
             ended: None,
-            operator,
+            operator: operator.into(),
             inventory,
             tool: env!("CARGO_PKG_VERSION").to_string(),
             selection: SelectionRecord::default(),

@@ -40,7 +40,10 @@ fn converge(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> 
     }
     let mut groups = Groups::default();
     let request = session.request;
-    for entry in request.catalog.entries.iter().filter(|entry| entry.stage == stage) {
+    // Zones are looked at when the name server has the configuration of all, and their catalog when it has them all.
+    let (zones, others): (Vec<_>, Vec<_>) =
+        request.catalog.entries.iter().filter(|entry| entry.stage == stage).partition(|entry| turn(entry) > 0);
+    for entry in others {
         session.wire.check()?;
         if session.wire.is_ending() {
             return Ok(false);
@@ -49,25 +52,15 @@ fn converge(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> 
             groups::settle_before(session, &mut groups, service, without)?;
             tell_before(session, service, without)?;
         }
-        if session.is_left_out(&entry.owner, without) {
-            session.skip(&entry.id, &entry.owner)?;
-            continue;
-        }
-        match session.compare(entry) {
-            Found::Correct => session.correct(entry)?,
-            Found::Not(Outcome::Differs { action, .. }) => match &entry.resource {
-                Resource::File(file) if file.validate.is_some() || file.confirm.is_some() => {
-                    groups.defer(entry, file, action);
-                }
-                _ => fix(session, entry, action)?,
-            },
-            Found::Not(outcome) => session.fail(&entry.id, &entry.owner, &words(&outcome))?,
-        }
+        bring_about(session, entry, &mut groups, without)?;
     }
     if session.wire.is_ending() {
         return Ok(false);
     }
     groups::settle_all(session, &mut groups, without)?;
+    if !converge_zones(session, zones, without)? {
+        return Ok(false);
+    }
     let pending_owners = owners_with_more_to_do(session);
     for unpaid in owed::pay(session, |_| true)? {
         for owner in &unpaid.owners {
@@ -78,6 +71,56 @@ fn converge(session: &mut Session, stage: Stage, without: &BTreeSet<String>) -> 
         }
     }
     removal::remove_releases(session, stage, without)
+}
+
+/// Whether an entry waits for the rest of its stage, and for whom among those that wait.
+fn turn(entry: &Entry) -> u8 {
+    match entry.resource {
+        Resource::Zone(_) => 1,
+        Resource::ZoneCatalog(_) => 2,
+        _ => 0,
+    }
+}
+
+/// Compares an entry and fixes it, or lets it wait for its group.
+fn bring_about<'a>(
+    session: &mut Session<'a>,
+    entry: &'a Entry,
+    groups: &mut Groups<'a>,
+    without: &BTreeSet<String>,
+) -> Result<()> {
+    if session.is_left_out(&entry.owner, without) {
+        return session.skip(&entry.id, &entry.owner);
+    }
+    match session.compare(entry) {
+        Found::Correct => session.correct(entry),
+        Found::Not(Outcome::Differs { action, .. }) => match &entry.resource {
+            Resource::File(file) if file.validate.is_some() || file.confirm.is_some() => {
+                groups.defer(entry, file, action);
+                Ok(())
+            }
+            _ => fix(session, entry, action),
+        },
+        Found::Not(outcome) => session.fail(&entry.id, &entry.owner, &words(&outcome)),
+    }
+}
+
+/// The zones of a stage, then their catalog. Says whether it came to its end.
+fn converge_zones<'a>(
+    session: &mut Session<'a>,
+    mut zones: Vec<&'a Entry>,
+    without: &BTreeSet<String>,
+) -> Result<bool> {
+    zones.sort_by_key(|entry| turn(entry));
+    let mut groups = Groups::default();
+    for entry in zones {
+        session.wire.check()?;
+        if session.wire.is_ending() {
+            return Ok(false);
+        }
+        bring_about(session, entry, &mut groups, without)?;
+    }
+    Ok(true)
 }
 
 fn owners_with_more_to_do(session: &Session) -> BTreeSet<String> {

@@ -1,6 +1,6 @@
 //! Chains of evidence on this host: one for each writer, a key that sshd saw.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -80,21 +80,4 @@ pub fn read(machine: &dyn Machine, settings: &Settings, newest: u32) -> Result<F
         chains.push((writer.to_string(), values));
     }
     Ok(FromHost::Evidence { chains, broken })
-}
-
-/// The fingerprint of the key that sshd accepted, as OpenSSH prints it, by the file it leaves (`ExposeAuthInfo`).
-///
-/// `None` when there is no such file, or the login was not by a key.
-pub fn fingerprint(machine: &dyn Machine, auth_info: Option<&Path>) -> Option<String> {
-    use base64::Engine;
-    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-    use sha2::Digest;
-
-    let content = machine.read(auth_info?).ok()??;
-    String::from_utf8_lossy(&content).lines().find_map(|line| {
-        let mut words = line.split_whitespace();
-        let ("publickey", Some(_), Some(blob)) = (words.next()?, words.next(), words.next()) else { return None };
-        let blob = STANDARD.decode(blob).ok()?;
-        Some(format!("SHA256:{}", STANDARD_NO_PAD.encode(sha2::Sha256::digest(blob))))
-    })
 }

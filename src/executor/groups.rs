@@ -49,6 +49,7 @@ pub fn settle_before<'a>(
     let reads = |validator: Option<Validator>, members: &[Member]| {
         let daemon = match validator {
             Some(Validator::Systemd) => return true,
+            Some(Validator::Knot) => Some("knot.service"),
             Some(Validator::Nginx) => Some("nginx.service"),
             Some(Validator::Nftables) => Some("nftables.service"),
             Some(Validator::Sshd) => Some("ssh.service"),

@@ -65,17 +65,24 @@ pub fn take(path: &Path, holder: &Holder) -> Result<Taken> {
 /// # Errors
 /// When it is still held then (busy, with who holds it), or as [`take`].
 pub fn wait(path: &Path, holder: &Holder, patience: Duration) -> Result<Lock> {
+    match wait_or_say(path, holder, patience)? {
+        Taken::Held(lock) => Ok(lock),
+        Taken::Busy(other) => {
+            Err(Failure::new(crate::failure::Kind::Busy, format!("{} is held by {}", path.display(), words(&other))))
+        }
+    }
+}
+
+/// As [`wait`]; that it is still held then is no error.
+///
+/// # Errors
+/// As [`take`].
+pub fn wait_or_say(path: &Path, holder: &Holder, patience: Duration) -> Result<Taken> {
     let begin = Instant::now();
     loop {
         match take(path, holder)? {
-            Taken::Held(lock) => return Ok(lock),
-            Taken::Busy(other) if begin.elapsed() >= patience => {
-                return Err(Failure::new(
-                    crate::failure::Kind::Busy,
-                    format!("{} is held by {}", path.display(), words(&other)),
-                ));
-            }
-            Taken::Busy(_) => std::thread::sleep(Duration::from_millis(50)),
+            Taken::Busy(_) if begin.elapsed() < patience => std::thread::sleep(Duration::from_millis(50)),
+            taken => return Ok(taken),
         }
     }
 }

@@ -6,11 +6,13 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::fingerprint::fingerprint;
 use super::journal::Journal;
 use super::lock::{self, Lock, Taken};
 use super::manifest::Manifest;
 use super::ours::Ours;
 use super::owed::Owed;
+use super::procedure::Procedure;
 use super::session::Session;
 use super::store::{self, Settings};
 use super::wire::Wire;
@@ -19,7 +21,7 @@ use crate::catalog::{Area, Catalog, Entry, HOST_OWNER, Stage};
 use crate::failure::{Failure, Kind, Result};
 use crate::machine::Machine;
 use crate::protocol::{FromHost, Holder, Mode, Outcome, Request, ToHost, VERSION};
-use crate::resources::Action;
+use crate::resources::{Action, previous_zone};
 
 /// Holds one conversation over `input` and `output`. All that was done is remembered, however it ends.
 ///
@@ -33,7 +35,7 @@ pub fn serve(
     settings: Settings,
 ) -> Result<()> {
     let wire = Wire::open(input, output, settings.silence);
-    let fingerprint = evidence::fingerprint(machine, settings.auth_info.as_deref());
+    let fingerprint = fingerprint(machine, settings.auth_info.as_deref());
     let boot_id = machine.read(Path::new("/proc/sys/kernel/random/boot_id"))?.unwrap_or_default();
     wire.send(FromHost::Hello {
         protocol: VERSION,
@@ -63,8 +65,9 @@ struct Host<'a> {
 }
 
 impl Host<'_> {
-    /// Until control asks for a catalog only evidence can be written and read.
+    /// Until control asks for a catalog only evidence can be written and read, and procedures walked through.
     fn converse(&self, machine: &mut dyn Machine) -> Result<()> {
+        let mut procedure = Procedure::new(self.wire, self.settings, self.fingerprint.clone());
         loop {
             match self.wire.receive()? {
                 ToHost::Request(request) => {
@@ -75,6 +78,7 @@ impl Host<'_> {
                         ..failure
                     });
                 }
+                ToHost::Act(order) => self.wire.send(FromHost::Acted(procedure.act(machine, &order)?))?,
                 ToHost::End => return Ok(()),
                 other => self.always(machine, other)?,
             }
@@ -89,9 +93,11 @@ impl Host<'_> {
                 evidence::append(machine, self.settings, self.fingerprint.as_deref(), records)?
             }
             ToHost::ReadEvidence { newest } => evidence::read(machine, self.settings, newest)?,
+            ToHost::ReadPreviousZone { zone } => FromHost::PreviousZone { records: previous_zone(machine, &zone)? },
             ToHost::Request(_) => return Err(unexpected("a second request")),
             ToHost::Archive { .. } => return Err(unexpected("an archive")),
             ToHost::Stage { .. } => return Err(unexpected("a stage")),
+            ToHost::Act(_) => return Err(unexpected("an act of a procedure")),
             ToHost::Record { .. } => return Err(unexpected("a revision")),
             ToHost::Signed(_) => return Err(unexpected("a certificate")),
             ToHost::End => return Err(unexpected("an end")),

@@ -48,7 +48,7 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// What a check may know.
     pub(super) fn context(&self) -> Context<'_> {
-        Context { secrets: &self.request.secrets, host_key: &self.host_key }
+        Context { secrets: &self.request.secrets, host_key: &self.host_key, allowed: &self.request.allowed }
     }
 
     /// Compares one entry as it is now, with nothing left to wait for.
@@ -59,7 +59,8 @@ impl<'a> Session<'a> {
     /// Fixes a resource without checking it again.
     pub(super) fn fix(&mut self, resource: &Resource) -> Result<()> {
         let mut authority = WiredAuthority(self.wire);
-        let context = Context { secrets: &self.request.secrets, host_key: &self.host_key };
+        let context =
+            Context { secrets: &self.request.secrets, host_key: &self.host_key, allowed: &self.request.allowed };
         resource.kind().fix(self.machine, &mut Means { context, authority: &mut authority })
     }
 

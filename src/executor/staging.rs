@@ -24,6 +24,7 @@ struct Rule {
 fn rule(validator: Validator) -> Rule {
     let everything: fn(&str) -> bool = |_| false;
     match validator {
+        Validator::Knot => Rule { trees: &["/etc/knot"], files: &[], only: "", without: everything },
         Validator::Nginx => Rule { trees: &["/etc/nginx"], files: &[], only: "", without: everything },
         // Host keys stay where they are, and sshd finds them there.
         Validator::Sshd => Rule {
@@ -229,6 +230,7 @@ fn commands(machine: &dyn Machine, validator: Validator, stage: &Stage, staged: 
         staged.iter().map(|path| Command::new(argv.iter().map(|word| word.to_string()).chain([last(path)]))).collect()
     };
     Ok(match validator {
+        Validator::Knot => vec![Command::new(["knotc", "--config", &at("/etc/knot/knot.conf"), "conf-check"])],
         Validator::Nginx => vec![Command::new(["nginx", "-t", "-q", "-c", &at("/etc/nginx/nginx.conf")])],
         // sshd insists on its absolute path.
         Validator::Sshd => vec![Command::new(["/usr/sbin/sshd", "-t", "-f", &at("/etc/ssh/sshd_config")])],

@@ -13,7 +13,7 @@ use super::outcome::{Ended, Outcome};
 use super::stages::{Ledger, Work};
 use crate::catalog::Stage;
 use crate::failure::{Failure, Result};
-use crate::protocol::Request;
+use crate::protocol::{Acted, Order as ProcedureOrder, Request};
 
 pub(super) struct Coordinator {
     shared: Shared,
@@ -226,6 +226,13 @@ impl Coordinator {
         }
     }
 
+    /// Has one act of a procedure done. The stream is made when there is none, and stays open: the host holds the
+    /// tenant's lock as long.
+    pub(super) async fn act(&mut self, host: &str, order: ProcedureOrder) -> Result<Acted> {
+        let worker = self.workers.entry(host.to_string()).or_insert_with(|| Worker::start(host, &self.shared));
+        worker.ask(&self.shared, |host| host.act(order)).await?
+    }
+
     /// Appends evidence over the host's stream when that is open, else over one of its own.
     pub(super) async fn append(&self, host: &str, records: Vec<serde_json::Value>) -> Result<String> {
         self.alongside(host, move |host| host.append(records)).await
@@ -233,6 +240,10 @@ impl Coordinator {
 
     pub(super) async fn read_evidence(&self, host: &str, newest: u32) -> Result<Evidence> {
         self.alongside(host, move |host| host.read_evidence(newest)).await
+    }
+
+    pub(super) async fn read_previous_zone(&self, host: &str, zone: String) -> Result<Option<Vec<String>>> {
+        self.alongside(host, move |host| host.read_previous_zone(zone)).await
     }
 
     async fn alongside<T: Send + 'static>(

@@ -15,7 +15,7 @@ use super::stages::Work;
 use super::stop::Stop;
 use super::wire::Transport;
 use crate::failure::{Failure, Result};
-use crate::protocol::Request;
+use crate::protocol::{Acted, Order, Request};
 
 /// How long threads that are still in a system call are waited for at the end.
 const LEAVING: Duration = Duration::from_secs(2);
@@ -92,6 +92,14 @@ impl Fleet {
         self.handle.block_on(self.coordinator.apply(work))
     }
 
+    /// Has one act of a procedure done on a host. Its stream stays open until [`Fleet::end`].
+    ///
+    /// # Errors
+    /// When the host cannot be reached or the stream is lost. That the act could not be done is an answer.
+    pub fn act(&mut self, host: &str, order: Order) -> Result<Acted> {
+        self.handle.block_on(self.coordinator.act(host, order))
+    }
+
     /// Appends records to the evidence on a host, over its stream or over one made for this. Answers with the hash of
     /// the newest line.
     ///
@@ -107,6 +115,14 @@ impl Fleet {
     /// When the host cannot be reached or cannot read them.
     pub fn read_evidence(&self, host: &str, newest: u32) -> Result<Evidence> {
         self.handle.block_on(self.coordinator.read_evidence(host, newest))
+    }
+
+    /// What a zone was before its last change on its primary: its records, one a line; `None` when none are kept.
+    ///
+    /// # Errors
+    /// When the host cannot be reached or cannot read them.
+    pub fn read_previous_zone(&self, host: &str, zone: &str) -> Result<Option<Vec<String>>> {
+        self.handle.block_on(self.coordinator.read_previous_zone(host, zone.to_string()))
     }
 
     /// Ends all streams. Give the answer to [`Outcome::ended`]: only a clean end is a success.

@@ -2,6 +2,7 @@
 //!
 //! A [`Fleet`] is used in this order: [`Fleet::check`], perhaps [`Fleet::attend`] for consent, [`Fleet::apply`],
 //! [`Fleet::append`], [`Fleet::end`]. Its methods block; the hosts' streams stay open and are kept alive in between.
+//! A procedure uses [`Fleet::act`] instead of the first two.
 //! Each host has one thread that owns its stream (`conversation`); the `coordinator` is async and only waits.
 
 mod conversation;
@@ -9,6 +10,8 @@ mod coordinator;
 mod event;
 mod facade;
 mod host_half;
+mod lines;
+mod look;
 mod outcome;
 mod stages;
 mod start;
@@ -21,6 +24,7 @@ pub use conversation::{Checked, Evidence, Hold, Settings, Sign};
 pub use event::{Event, Events};
 pub use facade::Fleet;
 pub use host_half::HostHalf;
+pub use look::Look;
 pub use outcome::{Ended, HostOutcome, HostState, Outcome, OwnerOutcome, ResourceFailure};
 pub use stages::Work;
 pub use start::Ssh;

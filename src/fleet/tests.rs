@@ -2,6 +2,7 @@
 
 mod apply;
 mod limits;
+mod procedure;
 mod scripted;
 mod start;
 mod stopping;

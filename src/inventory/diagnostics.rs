@@ -77,6 +77,12 @@ impl Finding {
         self
     }
 
+    /// Adds to what is wrong.
+    pub fn note(mut self, note: &str) -> Finding {
+        self.message.push_str(note);
+        self
+    }
+
     /// Whether it makes the inventory unusable.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
@@ -136,6 +142,12 @@ impl Diagnostics {
         Diagnostics { findings, sources, hints: Vec::new() }
     }
 
+    /// Adds findings about the same files.
+    pub fn and(mut self, findings: Vec<Finding>) -> Diagnostics {
+        self.findings.extend(findings);
+        Diagnostics { hints: self.hints, ..Diagnostics::new(self.findings, self.sources) }
+    }
+
     /// Adds what to do next about the whole.
     pub fn hint(mut self, hint: impl Into<String>) -> Diagnostics {
         self.hints.push(hint.into());
@@ -176,7 +188,8 @@ impl Diagnostics {
         parts.map(|(count, noun)| counted(*count, noun)).collect::<Vec<_>>().join(", ")
     }
 
-    fn diagnostic(&self, finding: &Finding) -> Diagnostic {
+    /// One finding about the same files, for machines.
+    pub fn diagnostic(&self, finding: &Finding) -> Diagnostic {
         let length = finding.span.map_or(0, |span| {
             let (line, range) = self.sources.line(span);
             line[range].chars().count() as u32

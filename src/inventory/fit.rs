@@ -6,7 +6,7 @@
 use serde_json::Value as Json;
 
 use super::node::{Entry, Node, Number, Value, is_free};
-use super::shape::{allows_null, resolve, wanted_type, words};
+use super::shape::{allows_null, is_value_of, resolve, wanted_type, words};
 
 /// The part of `node` that fits; `None` when nothing of it does.
 pub fn fitting(node: &Node, schema: &Json) -> Option<Node> {
@@ -19,6 +19,7 @@ fn part(node: &Node, schema: &Json, root: &Json) -> Option<Node> {
     }
     let schema = resolve(root, schema);
     let value = match (&node.value, wanted_type(schema)) {
+        _ if is_value_of(node, schema) => node.value.clone(),
         (Value::Str(text), _) if words(schema).is_some() => {
             words(schema)?.contains(&text.as_str()).then(|| node.value.clone())?
         }

@@ -11,6 +11,7 @@ use super::names;
 use super::node::Node;
 use super::source::Sources;
 use super::types::{Application, Member};
+use super::zones::Waived;
 use super::{Body, Inventory, TenantPlan};
 
 /// An inventory with what one needs to tell where it came from.
@@ -20,6 +21,8 @@ pub struct Loaded {
     pub inventory: Inventory,
     /// What somebody should look at, though it does not stop anything.
     pub warnings: Diagnostics,
+    /// Findings that are borne with, each until a day.
+    pub waived: Vec<Waived>,
     /// The merged trees: every value with file and line.
     pub trees: Trees,
 }
@@ -39,6 +42,24 @@ pub struct Trees {
     pub members: BTreeMap<String, Node>,
 }
 
+impl Loaded {
+    /// The inventory as it is on a day (ISO 8601): what a waiver covered that has ended is told again.
+    ///
+    /// # Errors
+    /// When one of those findings is an error.
+    pub fn on(mut self, today: &str) -> Result<Loaded, Box<Diagnostics>> {
+        let (waived, ended): (Vec<Waived>, _) =
+            self.waived.into_iter().partition(|waived| waived.until.as_str() >= today);
+        self.waived = waived;
+        if ended.is_empty() {
+            return Ok(self);
+        }
+        let told = |waived: Waived| waived.finding.note(&format!("; the waiver ended on {}", waived.until));
+        self.warnings = self.warnings.and(ended.into_iter().map(told).collect());
+        if self.warnings.counts().0 > 0 { Err(Box::new(self.warnings)) } else { Ok(self) }
+    }
+}
+
 /// Reads the inventory in `directory` with all that it includes, and checks it.
 ///
 /// # Errors
@@ -51,13 +72,13 @@ pub fn load(directory: &Path) -> Result<Loaded, Box<Diagnostics>> {
     let mut findings = Vec::new();
     let layers = layers::read(directory, &mut sources, &mut findings);
     let draft = Draft::new(&layers, &mut findings);
-    if let Some(draft) = &draft {
-        check::all(draft, &mut findings);
-    }
+    let waived = draft.as_ref().map(|draft| check::all(draft, &mut findings)).unwrap_or_default();
     let failed = findings.iter().any(Finding::is_error);
     let assembled = draft.filter(|_| !failed).and_then(|draft| assemble(directory, &layers, &sources, draft));
     match assembled {
-        Some((inventory, trees)) => Ok(Loaded { inventory, warnings: Diagnostics::new(findings, sources), trees }),
+        Some((inventory, trees)) => {
+            Ok(Loaded { inventory, warnings: Diagnostics::new(findings, sources), waived, trees })
+        }
         None => {
             if !failed {
                 // No check may let pass what cannot be assembled; if one does, that is said and not passed over.

@@ -3,6 +3,7 @@
 mod check;
 pub mod diagnostics;
 mod draft;
+pub mod edit;
 mod fit;
 pub mod init;
 mod layers;
@@ -81,4 +82,14 @@ pub struct TenantPlan {
     pub application_host: String,
     /// Name of the database host.
     pub database_host: String,
+}
+
+/// Names a tenant's Unix account, its database and the role that owns the database: `c_e863_albo`.
+pub fn account(code: &str, application: &str) -> String {
+    format!("{code}_{}", application.replace('-', "_"))
+}
+
+/// The two roles of a tenant's database that log in. One is in use; `secrets` knows which.
+pub fn login_roles(account: &str) -> [String; 2] {
+    [format!("{account}_a"), format!("{account}_b")]
 }

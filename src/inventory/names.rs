@@ -8,6 +8,9 @@ pub const LONGEST_ACCOUNT: usize = 32;
 /// Codes that own something else: the machine itself, and the consortium's secrets.
 pub const RESERVED_CODES: [&str; 2] = [crate::catalog::HOST_OWNER, "consortium"];
 
+/// Token of the key with which the name servers know each other (TSIG).
+pub const TRANSFER_KEY: &str = "secret://consortium/dns/transfer";
+
 impl Member {
     /// As it stands in documents: `Comune di Malnate`, `Comunità Montana del Piambello`.
     pub fn full_name(&self) -> String {

@@ -148,5 +148,34 @@ fn plain_letters(name: &str) -> Vec<String> {
     letters.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_string).collect()
 }
 
+/// Whether a name of a zone is one that is reserved for a comune: `comune.<name>.<province>.it`, and for a provincial
+/// capital `comune.<name>.it`. The name may lack its last words and its hyphens.
+///
+/// More lenient than the registry's list, which is longer than this program: the register does not say which comuni are
+/// capitals, so that a name whose letters hold the sigla counts as one.
+pub fn reserves(comune: &Comune, zone: &str) -> bool {
+    let labels: Vec<&str> = zone.split('.').collect();
+    let (name, capital) = match labels.as_slice() {
+        ["comune", name, "it"] => (*name, true),
+        ["comune", name, province, "it"] => {
+            let of_province = |named: &&Comune| named.province == comune.province;
+            if !province.eq_ignore_ascii_case(comune.province) && !by_slug(province).iter().any(of_province) {
+                return false;
+            }
+            (*name, false)
+        }
+        _ => return false,
+    };
+    let written = name.replace('-', "");
+    let named = comune.names().into_iter().any(|name| {
+        let slug = slug(name);
+        let words: Vec<&str> = slug.split('-').collect();
+        (1..=words.len()).any(|count| words[..count].concat() == written)
+    });
+    let mut letters = written.chars();
+    let sigla = comune.province.to_lowercase();
+    named && (!capital || sigla.chars().all(|letter| letters.any(|other| other == letter)))
+}
+
 #[cfg(test)]
 mod tests;

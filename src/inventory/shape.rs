@@ -30,6 +30,12 @@ impl<'a> Walker<'a> {
             return;
         }
         let schema = resolve(self.root, schema);
+        if let Some(values) = mixed(schema) {
+            if !is_value_of(node, schema) {
+                self.findings.push(stranger(node, values, key));
+            }
+            return;
+        }
         if let Some(words) = words(schema) {
             return self.word(node, &words, key);
         }
@@ -158,10 +164,32 @@ pub(super) fn allows_null(schema: &Json) -> bool {
         || schema["anyOf"].as_array().is_some_and(|ways| ways.iter().any(|way| names_null(&way["type"])))
 }
 
+/// The closed list of values of which not all are words, if the schema is one.
+fn mixed(schema: &Json) -> Option<&Vec<Json>> {
+    schema["enum"].as_array().filter(|values| !values.iter().all(Json::is_string))
+}
+
+fn stranger(node: &Node, values: &[Json], key: &str) -> Finding {
+    let written = match &node.value {
+        Value::Str(text) => named(key, text),
+        _ => format!("{} for {}", node.kind(), quoted(key)),
+    };
+    let values: Vec<String> =
+        values.iter().map(|value| value.as_str().map_or(value.to_string(), String::from)).collect();
+    Finding::error(node.span, format!("{written} is not known here"))
+        .label("unknown value")
+        .help(format!("one of: {}", values.join(", ")))
+}
+
+/// Whether the schema is a closed list of values, words or not, and this is one of them.
+pub(super) fn is_value_of(node: &Node, schema: &Json) -> bool {
+    schema["enum"].as_array().is_some_and(|values| values.contains(&node.to_json()))
+}
+
 /// The closed list of words of an enum, if the schema is one.
 pub(super) fn words(schema: &Json) -> Option<Vec<&str>> {
     if let Some(words) = schema["enum"].as_array() {
-        return Some(words.iter().filter_map(Json::as_str).collect());
+        return words.iter().map(Json::as_str).collect();
     }
     let ways = schema["oneOf"].as_array()?;
     let words = ways.iter().flat_map(|way| match way["enum"].as_array() {

@@ -303,7 +303,7 @@ mod tests {
         assert!(origin(&view, "roles").1.starts_with("inventories/varese/hosts.yml:"));
         assert_eq!(origin(&view, "port"), ("22".to_string(), "default of comuni".to_string()));
         assert!(view.tenants.iter().all(|tenant| tenant.application_host == "app1"));
-        assert!(host(&lab(), "db1").unwrap().tenants.len() == 14);
+        assert!(host(&lab(), "db1").unwrap().tenants.len() == 17);
     }
 
     #[test]

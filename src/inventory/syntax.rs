@@ -76,6 +76,18 @@ pub fn release(text: &str) -> Result<(), String> {
     longest(text, 40)
 }
 
+/// The name of a file, such as `settings.ini`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn file_name(text: &str) -> Result<(), String> {
+    only(text, |c| c.is_ascii_alphanumeric() || "._-".contains(c))?;
+    if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Err("does not begin with a letter or digit".to_string());
+    }
+    longest(text, 60)
+}
+
 /// An e-mail address, as far as it can be told without sending.
 ///
 /// # Errors

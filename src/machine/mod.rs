@@ -2,7 +2,7 @@
 //!
 //! Reading takes `&self`, changing takes `&mut self`: code that was handed a `&dyn Machine` cannot change the host.
 
-mod clock;
+mod calendar;
 mod command;
 mod fake;
 mod local;
@@ -10,7 +10,7 @@ mod process;
 
 use std::path::Path;
 
-pub use clock::utc;
+pub use calendar::utc;
 pub use command::{Command, Output};
 pub use fake::{Fake, Fault, Node, Program, Unit, World};
 pub use local::Local;

@@ -35,8 +35,8 @@ pub fn records(zone: &Zone) -> Result<Vec<Record>> {
 }
 
 /// Records as the text of a zone file. What a server that signs adds by itself is left out.
-pub fn text(records: &[Record]) -> String {
-    let plain = records.iter().filter(|record| !sets::is_of_signing(record.record_type()));
+pub fn text<'r>(records: impl IntoIterator<Item = &'r Record>) -> String {
+    let plain = records.into_iter().filter(|record| !sets::is_of_signing(record.record_type()));
     let line = |record: &Record| {
         let (kind, data) = (record.record_type(), sets::data(&record.data));
         format!("{} {} IN {kind} {data}\n", record.name.to_ascii(), record.ttl)

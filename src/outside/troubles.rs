@@ -138,7 +138,7 @@ impl Trouble {
 }
 
 /// Something that is wrong, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// What.
     pub trouble: Trouble,

@@ -86,6 +86,7 @@ impl Reader<'_> {
         };
         if let (Some(implied), Some(each), Some(node)) = (implied, each, get("for_each"))
             && implied != each
+            && (implied, each) != (Each::Tenant, Each::File)
         {
             let (name, each) = (implied.name(), each.name());
             self.problem(node.place, format!("hosts of a {name} can only be had `for_each: {name}`, not `{each}`"));

@@ -102,13 +102,15 @@ pub enum Each {
     Member,
     /// Each tenant.
     Tenant,
+    /// Each settings file of each tenant, as the catalogue has them.
+    File,
     /// Each zone that we serve.
     Zone,
 }
 
 impl Each {
     /// All of them.
-    pub const ALL: [Each; 4] = [Each::Host, Each::Member, Each::Tenant, Each::Zone];
+    pub const ALL: [Each; 5] = [Each::Host, Each::Member, Each::Tenant, Each::File, Each::Zone];
 
     /// As written in a playbook.
     pub fn name(self) -> &'static str {
@@ -116,6 +118,7 @@ impl Each {
             Each::Host => "host",
             Each::Member => "member",
             Each::Tenant => "tenant",
+            Each::File => "file",
             Each::Zone => "zone",
         }
     }

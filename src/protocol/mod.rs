@@ -6,6 +6,7 @@
 //! it waits; a host that hears nothing for [`SILENCE`] finishes its current resource, stops and exits.
 
 mod framing;
+mod procedure;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use framing::{read_line, write_line};
+pub use procedure::{Act, Acted, Health, Order};
 
 use crate::catalog::{Area, Catalog, Stage};
 use crate::resources::{Action, Change, SecretTable, Signed, SigningRequest};
@@ -81,6 +83,9 @@ pub struct Request {
     pub members: BTreeSet<String>,
     /// Values of the tokens in the catalog, as far as this control can read them.
     pub secrets: SecretTable,
+    /// What the operator allowed by name (`NAME/TYPE` of an RRset).
+    #[serde(default)]
+    pub allowed: BTreeSet<String>,
 }
 
 /// From control to host.
@@ -115,6 +120,8 @@ pub enum ToHost {
     },
     /// Answer to [`FromHost::Sign`].
     Signed(Result<Signed, String>),
+    /// Do one act of a procedure; answered by `Started`, `Fixed`... and `Acted`.
+    Act(Box<Order>),
     /// Append records to a chain of evidence. Answered by `Appended`.
     Append {
         /// One JSON value a record.
@@ -124,6 +131,11 @@ pub enum ToHost {
     ReadEvidence {
         /// Only the newest this many records of each chain.
         newest: u32,
+    },
+    /// Send what a zone was before its last change on this host. Answered by `PreviousZone`.
+    ReadPreviousZone {
+        /// Its name without a final dot.
+        zone: String,
     },
     /// A sign of life.
     Alive,
@@ -295,6 +307,8 @@ pub enum FromHost {
     },
     /// The revision is recorded.
     Recorded,
+    /// An act of a procedure is over.
+    Acted(Acted),
     /// The records are appended.
     Appended {
         /// Hash of the newest line.
@@ -306,6 +320,11 @@ pub enum FromHost {
         chains: Vec<(String, Vec<serde_json::Value>)>,
         /// Writers whose chain is broken, and where.
         broken: Vec<String>,
+    },
+    /// What a zone was before its last change.
+    PreviousZone {
+        /// Its records, one a line, the SOA first; none when this host keeps no earlier version.
+        records: Option<Vec<String>>,
     },
     /// A sign of life during a long step.
     Alive,

@@ -3,28 +3,42 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::Out;
-use crate::failure::{Failure, Result};
+use crate::failure::{Failure, Kind, Result};
 
 /// Asks whether to go on; only the whole word `yes` is consent.
 ///
 /// # Errors
 /// Exit 64 without a terminal: an unattended run must say `--yes`.
 pub fn consent(out: &Out, question: &str) -> Result<bool> {
-    somebody_is_there(out.is_json(), io::stdin().is_terminal(), io::stderr().is_terminal())?;
+    agreement(out, question, "there are changes", "read `comuni plan`, then run again with --yes")
+}
+
+/// As [`consent`], with the reason why there is something to ask, and the remedy for an unattended run.
+///
+/// # Errors
+/// Exit 64 when nobody can be asked.
+pub fn agreement(out: &Out, question: &str, why: &str, remedy: &str) -> Result<bool> {
+    somebody_must_be_there(out, why, remedy)?;
     ask(&format!("{question} [yes/no] "))?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).map_err(unreadable)?;
     Ok(agrees(&answer))
 }
 
-fn somebody_is_there(json: bool, answers: bool, sees: bool) -> Result<()> {
-    let why = match (json, answers && sees) {
-        (false, true) => return Ok(()),
-        (true, _) => "with --format json",
-        (false, false) => "without a terminal",
-    };
-    Err(Failure::usage(format!("there are changes, and nobody can be asked {why}"))
-        .hint("read `comuni plan`, then run again with --yes"))
+fn somebody_must_be_there(out: &Out, why: &str, remedy: &str) -> Result<()> {
+    match nobody_is_there(out.is_json(), io::stdin().is_terminal(), io::stderr().is_terminal()) {
+        None => Ok(()),
+        Some(obstacle) => Err(Failure::usage(format!("{why}, and nobody can be asked {obstacle}")).hint(remedy)),
+    }
+}
+
+/// Why nobody can be asked; `None` when somebody can.
+fn nobody_is_there(json: bool, answers: bool, sees: bool) -> Option<&'static str> {
+    match (json, answers && sees) {
+        (false, true) => None,
+        (true, _) => Some("with --format json"),
+        (false, false) => Some("without a terminal"),
+    }
 }
 
 fn agrees(answer: &str) -> bool {
@@ -49,6 +63,15 @@ pub fn prompt_secret(question: &str) -> Result<String> {
     entered(first)
 }
 
+/// Asks for a secret without echo, once.
+///
+/// # Errors
+/// Exit 64 when nobody can be asked: it says why there is something to ask, and the remedy for unattended runs.
+pub fn prompt_once(out: &Out, question: &str, why: &str, remedy: &str) -> Result<String> {
+    somebody_must_be_there(out, why, remedy)?;
+    entered(hidden(question)?)
+}
+
 /// A value without the end of its line; an end of file or a bare return is a mistake, not an empty secret.
 fn entered(value: String) -> Result<String> {
     let value = value.strip_suffix('\n').unwrap_or(&value);
@@ -59,19 +82,42 @@ fn entered(value: String) -> Result<String> {
 }
 
 fn hidden(question: &str) -> Result<String> {
-    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
     let input = io::stdin();
     let before = tcgetattr(&input).map_err(|error| unreadable(error.into()))?;
     let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
+    // An interruption ends the line and not the process, or the terminal would stay without echo.
+    silent.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+    silent.special_codes[SpecialCodeIndex::VEOL] = before.special_codes[SpecialCodeIndex::VINTR];
     ask(&format!("{question}: "))?;
     tcsetattr(&input, OptionalActions::Flush, &silent).map_err(|error| unreadable(error.into()))?;
     let mut value = String::new();
-    let read = input.lock().read_line(&mut value);
+    let read = until_line_end(&mut input.lock(), before.special_codes[SpecialCodeIndex::VINTR], &mut value);
     tcsetattr(&input, OptionalActions::Flush, &before).map_err(|error| unreadable(error.into()))?;
     ask("\n")?;
-    read.map_err(unreadable)?;
-    Ok(value)
+    read.map(|()| value)
+}
+
+/// Reads a line, or stops with [`Kind::Interrupted`] at the character by which a terminal interrupts.
+fn until_line_end(input: &mut impl BufRead, interruption: u8, value: &mut String) -> Result<()> {
+    let mut line = Vec::new();
+    loop {
+        let piece = input.fill_buf().map_err(unreadable)?;
+        let (length, over) = match piece.iter().position(|byte| *byte == b'\n' || *byte == interruption) {
+            Some(end) => (end + 1, true),
+            None => (piece.len(), piece.is_empty()),
+        };
+        line.extend_from_slice(&piece[..length]);
+        input.consume(length);
+        if over {
+            break;
+        }
+    }
+    if line.last() == Some(&interruption) {
+        return Err(Failure::new(Kind::Interrupted, "interrupted"));
+    }
+    *value = String::from_utf8(line).map_err(|_| Failure::usage("what was entered is not UTF-8"))?;
+    Ok(())
 }
 
 fn ask(text: &str) -> Result<()> {
@@ -87,7 +133,6 @@ fn unreadable(error: io::Error) -> Failure {
 mod tests {
     use super::*;
     use crate::cli::Format;
-    use crate::failure::Kind;
 
     #[test]
     fn nobody_is_asked_unless_a_person_can_see_the_question_and_answer_it() {
@@ -100,21 +145,15 @@ mod tests {
             (true, false, false, false),
         ] {
             let case = format!("json {json}, answers {answers}, sees {sees}");
-            match somebody_is_there(json, answers, sees) {
-                Ok(()) => assert!(asked, "{case}"),
-                Err(failure) => {
-                    assert!(!asked, "{case}");
-                    assert_eq!(failure.kind, Kind::Usage, "{case}");
-                    assert!(failure.hints.iter().any(|hint| hint.contains("--yes")), "{case}: {failure:?}");
-                }
-            }
+            assert_eq!(nobody_is_there(json, answers, sees).is_none(), asked, "{case}");
         }
     }
 
     #[test]
     fn a_run_with_json_is_refused_before_anything_is_read() {
         let refusal = consent(&Out::plain(Format::Json, false), "Apply?").unwrap_err();
-        assert_eq!(refusal.kind.exit_code(), 64);
+        assert_eq!(refusal.kind, Kind::Usage);
+        assert!(refusal.hints.iter().any(|hint| hint.contains("--yes")), "{refusal:?}");
     }
 
     #[test]

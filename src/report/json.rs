@@ -34,7 +34,7 @@ pub enum Object {
     },
     /// A problem found in the inventory.
     Diagnostic {
-        /// `error` or `warning`.
+        /// `error`, `warning`, or `waived`: the inventory bears with it for a while.
         severity: String,
         /// What is wrong.
         message: String,
@@ -126,9 +126,11 @@ pub enum Object {
     Step {
         /// Host.
         host: String,
-        /// `started`, `fixed`, `failed`, `skipped` (left out), `notified`, `lost`, or `done`: nothing more will happen there.
+        /// `started`, `fixed`, `failed`, `skipped` (left out), `notified`, `acted` (a step of a procedure is over), `lost`,
+        /// or `done`: nothing more will happen there.
         event: String,
-        /// Resource or notification; with `started` it may also be a word such as `connecting`.
+        /// Resource or notification; with `started` it may also be a word such as `connecting`, with `acted` it is what
+        /// was done.
         id: Option<String>,
         /// A member's code or `host`.
         owner: Option<String>,
@@ -173,6 +175,38 @@ pub enum Object {
         exit: u8,
         /// How long it took.
         milliseconds: u64,
+    },
+    /// The key that a host showed (`hosts trust`).
+    HostKey {
+        /// Host.
+        host: String,
+        /// Its fingerprint, `SHA256:...`.
+        shown: String,
+        /// The fingerprint of the key that was pinned before, if one was.
+        pinned: Option<String>,
+        /// The file into which the shown key was written, if it was.
+        written: Option<String>,
+    },
+    /// What was seen on a host (`hosts check`).
+    HostCheck {
+        /// Host.
+        host: String,
+        /// It can be worked on.
+        fit: bool,
+        /// Why it cannot.
+        problems: Vec<String>,
+        /// What to do next.
+        hints: Vec<String>,
+        /// By `uname -m`. This and what follows is not known of a host that did not let us in.
+        architecture: Option<String>,
+        /// Milliseconds by which its clock is ahead of ours; the time on the way is in it.
+        clock_offset_ms: Option<i64>,
+        /// The least room of `/`, `/var/lib` and `/usr/local`, in bytes.
+        free_bytes: Option<u64>,
+        /// Our half there: `ready`, `missing` or `damaged`; the next apply installs it.
+        host_half: Option<String>,
+        /// Files of installations of our half that were broken off.
+        broken_off: Option<u64>,
     },
     /// A zone that was looked at from outside (`dns check`).
     Zone {

@@ -14,7 +14,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use consent::{consent, prompt_secret};
+pub use consent::{agreement, consent, prompt_once, prompt_secret};
 pub use out::Out;
 pub use plan::{Counts, HostPlan, HostState, PlanView, held};
 pub use progress::{Progress, Step};

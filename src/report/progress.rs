@@ -44,6 +44,8 @@ pub enum Step {
     },
     /// A notification was paid.
     Notified(String),
+    /// A step of a procedure is over.
+    Acted(String),
     /// The host is lost.
     Lost(String),
     /// Nothing more will happen there.
@@ -120,6 +122,7 @@ impl Progress {
             }
             Step::Notified(notification) if !self.quiet => Some(format!("{at}  {notification}")),
             Step::Failed { id, owner, message } => Some(format!("{at}  {owner}  FAILED {id}: {}", further(message))),
+            Step::Acted(what) => Some(format!("{at}  {what}")),
             Step::Lost(why) => Some(format!("{at}  LOST: {}", further(why))),
             _ => None,
         }
@@ -142,7 +145,7 @@ impl Screen {
                 bar.set_message(what.clone());
             }
             Step::Fixed { .. } | Step::Skipped { .. } => self.run.inc(1),
-            Step::Failed { .. } | Step::Lost(_) => {
+            Step::Failed { .. } | Step::Lost(_) | Step::Acted(_) => {
                 self.run.inc(1);
                 // MultiProgress::println is lost when standard error is no terminal; this is not.
                 if let Some(line) = line {
@@ -190,6 +193,7 @@ pub(super) fn object(host: &str, step: &Step) -> Object {
         Step::Failed { id, owner, message } => ("failed", Some(id), Some(owner), Some(message), None),
         Step::Skipped { id, owner } => ("skipped", Some(id), Some(owner), None, None),
         Step::Notified(notification) => ("notified", Some(notification), None, None, None),
+        Step::Acted(what) => ("acted", Some(what), None, None, None),
         Step::Lost(why) => ("lost", None, None, Some(why), None),
         Step::Done => ("done", None, None, None, None),
     };

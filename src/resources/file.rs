@@ -23,6 +23,8 @@ pub(super) fn default_mode() -> u32 {
 #[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Validator {
+    /// `knotc conf-check` over a staged copy of `/etc/knot`.
+    Knot,
     /// `nginx -t` over a staged copy of `/etc/nginx`.
     Nginx,
     /// `nft --check --file`.

@@ -24,6 +24,9 @@ mod secret_table;
 mod service;
 mod symlink;
 mod user;
+mod zone;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +36,7 @@ pub use directory::Directory;
 pub use file::{Confirm, File, Notification, Validator};
 pub use group::Group;
 pub use package::Package;
+pub use postgres::end_sessions;
 pub use postgres_database::PostgresDatabase;
 pub use postgres_grant::PostgresGrant;
 pub use postgres_role::PostgresRole;
@@ -42,6 +46,7 @@ pub use secret_table::{SecretTable, SecretValue};
 pub use service::Service;
 pub use symlink::Symlink;
 pub use user::User;
+pub use zone::{Key as RrKey, RrSet, Zone, ZoneCatalog, previous_zone};
 
 use crate::failure::Result;
 use crate::machine::{Machine, hex};
@@ -110,6 +115,8 @@ pub struct Context<'a> {
     pub secrets: &'a SecretTable,
     /// Key of this host, under which digests of secrets are stored: 32 random bytes made on the host.
     pub host_key: &'a [u8],
+    /// What the operator allowed by name (`NAME/TYPE` of an RRset).
+    pub allowed: &'a BTreeSet<String>,
 }
 
 impl Context<'_> {
@@ -199,6 +206,8 @@ kinds!(
     Service,
     Symlink,
     User,
+    Zone,
+    ZoneCatalog,
 );
 
 impl Resource {

@@ -153,13 +153,28 @@ impl Script {
 
     /// Runs it.
     pub(super) fn run(self, host: &mut dyn Machine) -> Result<()> {
+        self.answer(host).map(|_| ())
+    }
+
+    /// Runs it, and gives what it selects.
+    pub(super) fn answer(self, host: &mut dyn Machine) -> Result<String> {
         let mut command = psql(host)?.stdin(self.text);
         if self.single_transaction {
             command.argv.push("--single-transaction".to_string());
         }
-        host.run(&command)?.succeeded(&command)?;
-        Ok(())
+        Ok(host.run(&command)?.succeeded(&command)?.text())
     }
+}
+
+/// Ends the sessions of a login role, also those that act as its owner, and waits for their end; says how many.
+///
+/// # Errors
+/// When PostgreSQL refuses or does not answer.
+pub fn end_sessions(host: &mut dyn Machine, role: &str) -> Result<u32> {
+    let mut script = Script::new(&[("role", role)])?;
+    script.then("select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where usename = :'role';");
+    let said = script.answer(host)?;
+    said.trim().parse().map_err(|_| Failure::operation(format!("psql answered what cannot be understood: {said}")))
 }
 
 /// The newest psql itself: the one on the path is a Perl script that finds it, at four times the price.

@@ -24,14 +24,20 @@ pub struct Service {
     /// Running now.
     #[serde(deserialize_with = "super::fields::boolean")]
     pub running: bool,
+    /// Seconds that it may take to start; 180 when not said.
+    #[serde(default = "patience", deserialize_with = "super::fields::number")]
+    pub within_seconds: u32,
+}
+
+/// systemd gives a service 90 s to start, unless its unit says otherwise.
+fn patience() -> u32 {
+    180
 }
 
 const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Type,ConditionResult,ConditionTimestampMonotonic";
 const SYSTEM: &str = "/etc/systemd/system";
 /// What the names of the tenants' units begin with.
 const TENANTS: &str = "comuni-";
-/// systemd gives a service 90 s to start, unless its unit says otherwise.
-const DEADLINE: Duration = Duration::from_secs(180);
 /// How long a service without a word of its own readiness must have stayed up, in seconds as sleep(1) reads them.
 const STAYS_UP: &str = "0.3";
 
@@ -125,7 +131,8 @@ impl Service {
     }
 
     fn systemctl(&self, host: &mut dyn Machine, words: &[&str]) -> Result<()> {
-        let command = Command::new(["systemctl"].iter().chain(words).copied()).within(DEADLINE);
+        let command = Command::new(["systemctl"].iter().chain(words).copied())
+            .within(Duration::from_secs(u64::from(self.within_seconds)));
         host.run(&command)?.succeeded(&command).map(drop)
     }
 

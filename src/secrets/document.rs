@@ -1,11 +1,12 @@
 //! What a secret file holds once it is decrypted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use super::login::Login;
 use super::secret::{self, Secret};
 use crate::failure::Result;
 
@@ -19,6 +20,12 @@ pub(super) struct Document {
     version: u32,
     /// By `<application>/<name>`.
     pub(super) secrets: BTreeMap<String, Entry>,
+    /// The login roles of each tenant whose first one is not simply in use, by application.
+    #[serde(default)]
+    pub(super) logins: BTreeMap<String, Login>,
+    /// To whom the file was encrypted when it was written, by name: age keys leave no mark outside.
+    #[serde(default)]
+    pub(super) readers: BTreeMap<String, String>,
 }
 
 /// One secret.
@@ -33,11 +40,14 @@ pub(super) struct Entry {
     pub(super) value: Secret,
     /// The day it was made in Italy, ISO 8601.
     pub(super) made: String,
+    /// Technicians who could read it and whose access has ended since.
+    #[serde(default)]
+    pub(super) known_to: BTreeSet<String>,
 }
 
 impl Default for Document {
     fn default() -> Document {
-        Document { version: VERSION, secrets: BTreeMap::new() }
+        Document { version: VERSION, secrets: BTreeMap::new(), logins: BTreeMap::new(), readers: BTreeMap::new() }
     }
 }
 
@@ -62,7 +72,11 @@ impl Document {
         let length = |(key, entry): (&String, &Entry)| {
             key.len() + 6 * entry.value.expose().len() + 24 * entry.replaces.len() + 128
         };
-        let room = self.secrets.iter().map(length).sum::<usize>() + 64;
+        let names = |entry: &Entry| entry.known_to.iter().map(|name| name.len() + 4).sum::<usize>();
+        let known = self.secrets.values().map(names).sum::<usize>();
+        let readers: usize = self.readers.iter().map(|(name, key)| name.len() + key.len() + 8).sum();
+        let logins: usize = self.logins.iter().map(|(key, login)| key.len() + 24 * login.replaces.len() + 96).sum();
+        let room = self.secrets.iter().map(length).sum::<usize>() + known + readers + logins + 128;
         let mut text = Zeroizing::new(Vec::with_capacity(room));
         serde_json::to_writer(&mut *text, self)?;
         Ok(text)
@@ -74,7 +88,7 @@ impl Document {
             Some(old) => old.replaces.iter().chain([&old.id]).cloned().collect(),
             None => Vec::new(),
         };
-        let entry = Entry { id: secret::new_id()?, replaces, value, made: today() };
+        let entry = Entry { id: secret::new_id()?, replaces, value, made: today(), known_to: BTreeSet::new() };
         let place = self.secrets.entry(key.to_string());
         Ok(place.and_modify(|old| old.clone_from(&entry)).or_insert(entry))
     }
@@ -83,20 +97,23 @@ impl Document {
 // By hand, so that `Secret` itself has no way into a serializer.
 impl Serialize for Document {
     fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut out = to.serialize_struct("Document", 2)?;
+        let mut out = to.serialize_struct("Document", 4)?;
         out.serialize_field("version", &self.version)?;
         out.serialize_field("secrets", &self.secrets)?;
+        out.serialize_field("logins", &self.logins)?;
+        out.serialize_field("readers", &self.readers)?;
         out.end()
     }
 }
 
 impl Serialize for Entry {
     fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut out = to.serialize_struct("Entry", 4)?;
+        let mut out = to.serialize_struct("Entry", 5)?;
         out.serialize_field("id", &self.id)?;
         out.serialize_field("replaces", &self.replaces)?;
         out.serialize_field("value", self.value.expose())?;
         out.serialize_field("made", &self.made)?;
+        out.serialize_field("known_to", &self.known_to)?;
         out.end()
     }
 }

@@ -46,9 +46,7 @@ pub(super) fn read(path: &Path, keys: &Keys, consortium: &Consortium) -> Result<
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::Absent),
         Err(error) => return Err(damaged(path, &error.to_string())),
     };
-    let mut file = Vec::new();
-    let decoded = ArmoredReader::new(armored.as_slice()).read_to_end(&mut file);
-    decoded.map_err(|error| damaged(path, &error.to_string()))?;
+    let file = without_armor(path, &armored)?;
     match decrypt(&file, keys) {
         Ok(clear) => Document::parse(&clear).map(Content::Open).map_err(|why| damaged(path, &why)),
         Err(DecryptError::NoMatchingKeys) => {
@@ -57,6 +55,25 @@ pub(super) fn read(path: &Path, keys: &Keys, consortium: &Consortium) -> Result<
         }
         Err(error) => Err(damaged(path, &error.to_string())),
     }
+}
+
+/// The recipients of a secret file, without opening it; `None` when there is none.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn header(path: &Path) -> Result<Option<Header>> {
+    match fetch(path) {
+        Ok(armored) => Ok(Some(Header::read(&without_armor(path, &armored)?))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(damaged(path, &error.to_string())),
+    }
+}
+
+fn without_armor(path: &Path, armored: &[u8]) -> Result<Vec<u8>> {
+    let mut file = Vec::new();
+    let decoded = ArmoredReader::new(armored).read_to_end(&mut file);
+    decoded.map_err(|error| damaged(path, &error.to_string()))?;
+    Ok(file)
 }
 
 /// Replaces the secret file of an owner. The file is opened again with the identities at hand before it is put in

@@ -117,7 +117,7 @@ fn ssh_key(path: &Path, text: &[u8]) -> Result<ssh::Identity> {
                 "make a key for secrets only, without a passphrase, on an encrypted disk: \
                  ssh-keygen -t ed25519 -N '' -f ~/.config/comuni/identity",
             )
-            .hint("then let a technician add its public half under `technicians:` and save the secrets again"));
+            .hint("then let a technician add its public half under `technicians:` and run `comuni secrets rekey`"));
     }
     match ssh::Recipient::try_from(identity.clone()) {
         Ok(ssh::Recipient::SshEd25519(..)) => Ok(identity),

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use super::document::Document;
 use super::file::Lock;
 use super::recipients::Recipients;
-use super::{AUTHORITY_KEY, Secret, Store, Token};
+use super::{AUTHORITY_KEY, Secret, Store, Token, login};
 use crate::authority::{self, Signer};
 use crate::disk;
 use crate::failure::{Failure, Result};
 use crate::inventory::Inventory;
+use crate::inventory::names::TRANSFER_KEY;
 
 /// What [`Store::make_missing`] made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,10 +34,13 @@ impl Made {
 /// The tokens of all secrets that an inventory needs.
 pub fn required_tokens(inventory: &Inventory) -> BTreeSet<String> {
     let mut tokens = BTreeSet::from([AUTHORITY_KEY.to_string()]);
+    if inventory.consortium.dns.is_some() {
+        tokens.insert(TRANSFER_KEY.to_string());
+    }
     for body in inventory.members.values() {
         for plan in body.tenants.values() {
             let Some(application) = inventory.applications.get(&plan.application) else { continue };
-            let passwords = application.database.iter().flat_map(|_| ["database_password_a", "database_password_b"]);
+            let passwords = application.database.iter().flat_map(|_| login::PASSWORD_TOKENS);
             let names = passwords.chain(application.secrets.iter().map(String::as_str));
             tokens.extend(names.map(|name| Token::new(&body.code, &plan.application, name).to_string()));
         }

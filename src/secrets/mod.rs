@@ -7,8 +7,11 @@
 mod document;
 mod file;
 mod identity;
+mod login;
 mod missing;
 mod recipients;
+mod rekey;
+mod rotation;
 mod secret;
 mod token;
 
@@ -27,7 +30,10 @@ use identity::Keys;
 use recipients::Recipients;
 
 pub use identity::Identities;
+pub use login::{ACTIVE_TOKENS, Half, PASSWORD_TOKENS, Step};
 pub use missing::{Made, required_tokens};
+pub use rekey::{Readers, Rekeyed, for_others};
+pub use rotation::Rotation;
 pub use secret::{LONGEST, Secret};
 pub use token::{AUTHORITY_KEY, CONSORTIUM, Token};
 
@@ -61,6 +67,8 @@ pub struct About {
     pub replaces: Vec<String>,
     /// The day it was made in Italy, ISO 8601.
     pub made: String,
+    /// Technicians whose access has ended since, and who know this value.
+    pub known_to: BTreeSet<String>,
 }
 
 impl Store {
@@ -86,18 +94,20 @@ impl Store {
 
     /// The values of these tokens that could be read. The authority's key is never among them: no host may have it.
     pub fn table(&self, tokens: &BTreeSet<String>) -> SecretTable {
-        let mut table = SecretTable::default();
-        for token in tokens.iter().filter_map(|text| Token::parse(text).ok()) {
-            let name = token.to_string();
-            let entry = self.documents.get(&token.owner).and_then(|document| document.secrets.get(&token.key()));
-            if let Some(entry) = entry.filter(|_| name != AUTHORITY_KEY) {
-                let value = entry.value.expose().to_string();
-                table
-                    .values
-                    .insert(name, SecretValue { id: entry.id.clone(), replaces: entry.replaces.clone(), value });
-            }
+        let tokens = tokens.iter().filter_map(|text| Token::parse(text).ok());
+        let known = tokens.map(|token| (token.to_string(), token)).filter(|(name, _)| name != AUTHORITY_KEY);
+        SecretTable { values: known.filter_map(|(name, token)| Some((name, self.find(&token)?))).collect() }
+    }
+
+    /// What a token stands for, also when that follows from other secrets.
+    fn find(&self, token: &Token) -> Option<SecretValue> {
+        let document = self.documents.get(&token.owner)?;
+        if login::is_derived(&token.name) {
+            return login::derived(document, &token.owner, &token.application, &token.name);
         }
-        table
+        let entry = document.secrets.get(&token.key())?;
+        let value = entry.value.expose().to_string();
+        Some(SecretValue { id: entry.id.clone(), replaces: entry.replaces.clone(), value })
     }
 
     /// Owners whose file none of the identities opens, with why.
@@ -112,8 +122,7 @@ impl Store {
     pub fn get(&self, token: &str) -> Result<Option<Secret>> {
         let token = Token::parse(token)?;
         self.must_be_open(&token.owner)?;
-        let document = self.documents.get(&token.owner);
-        Ok(document.and_then(|document| document.secrets.get(&token.key())).map(|entry| entry.value.clone()))
+        Ok(self.find(&token).map(|found| Secret::new(found.value)))
     }
 
     /// Whether every one of these tokens has a value that could be read: what a verb asks before its first effect.
@@ -126,7 +135,7 @@ impl Store {
             self.must_be_open(&token.owner)?;
         }
         let absent: Vec<String> =
-            tokens.iter().filter(|token| self.about(token).is_none()).map(Token::to_string).collect();
+            tokens.iter().filter(|token| self.find(token).is_none()).map(Token::to_string).collect();
         if absent.is_empty() {
             return Ok(());
         }
@@ -153,6 +162,10 @@ impl Store {
     pub fn set(&mut self, token: &str, value: Secret, replacing: bool) -> Result<About> {
         let name = Token::parse(token)?;
         self.must_be_known(&name)?;
+        if login::is_derived(&name.name) {
+            return Err(Failure::usage(format!("{name} follows from the login role that is in use: nobody sets it"))
+                .hint("comuni secrets rotate gives a tenant another login role with a new password"));
+        }
         if name.to_string() == AUTHORITY_KEY {
             authority::check_key(value.expose())?;
         } else {
@@ -211,7 +224,9 @@ impl Store {
     }
 
     /// Writes an owner's file and only then believes in it.
-    fn keep(&mut self, owner: &str, document: Document, recipients: &Recipients) -> Result<()> {
+    fn keep(&mut self, owner: &str, mut document: Document, recipients: &Recipients) -> Result<()> {
+        rekey::note_leavers(&mut document, self.documents.get(owner), recipients.names());
+        document.readers = recipients.names().clone();
         file::write(&self.path(owner), &document, recipients, &self.keys)?;
         self.documents.insert(owner.to_string(), document);
         Ok(())
@@ -223,7 +238,7 @@ impl Store {
             .hint("name another identity with --identity FILE or COMUNI_IDENTITY")
             .hint(
                 "or ask one of them to add your public key under `technicians:` in consortium.yml \
-                 and to save the file again with `comuni secrets set`",
+                 and to run `comuni secrets rekey`",
             ))
     }
 
@@ -248,6 +263,7 @@ impl About {
             id: entry.id.clone(),
             replaces: entry.replaces.clone(),
             made: entry.made.clone(),
+            known_to: entry.known_to.clone(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The public keys that secrets are encrypted to, and the names of those behind them.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use age::{ssh, x25519};
@@ -18,7 +19,11 @@ type Name = String;
 /// All that a secret file is encrypted to: every technician and the offline recovery key.
 pub(super) struct Recipients {
     keys: Vec<Box<dyn age::Recipient + Send + Sync>>,
+    names: BTreeMap<Name, String>,
 }
+
+/// How the recovery key is called among the technicians. No technician can be: names have no space.
+const RECOVERY: &str = "the recovery key";
 
 impl Recipients {
     /// Reads the keys of a consortium.
@@ -43,6 +48,7 @@ impl Recipients {
                 .hint("age-keygen -y recovery.key prints the public key of the recovery key")
         })?;
         let mut keys: Vec<Box<dyn age::Recipient + Send + Sync>> = vec![Box::new(offline)];
+        let mut names = BTreeMap::from([(RECOVERY.to_string(), recovery.trim().to_string())]);
         for (name, key) in &consortium.technicians {
             if key.trim() == recovery.trim() {
                 return Err(Failure::inventory(format!(
@@ -51,14 +57,25 @@ impl Recipients {
                 .hint("make another key for one of them"));
             }
             keys.push(technician(name, key.trim())?);
+            names.insert(name.clone(), bare(key));
         }
-        Ok(Recipients { keys })
+        Ok(Recipients { keys, names })
+    }
+
+    /// Their public keys by name.
+    pub(super) fn names(&self) -> &BTreeMap<Name, String> {
+        &self.names
     }
 
     /// Those that age encrypts to.
     pub(super) fn iter(&self) -> impl Iterator<Item = &dyn age::Recipient> {
         self.keys.iter().map(|key| key.as_ref() as &dyn age::Recipient)
     }
+}
+
+/// A key without the comment behind it, which anybody may change.
+fn bare(key: &str) -> String {
+    key.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
 fn technician(name: &str, key: &str) -> Result<Box<dyn age::Recipient + Send + Sync>> {
@@ -98,7 +115,7 @@ pub(super) fn named(header: &Header, consortium: &Consortium) -> String {
             .iter()
             .filter(|(_, key)| key.trim().starts_with("age1"))
             .map(|(name, _)| name.as_str())
-            .chain(consortium.recovery.as_ref().map(|_| "the recovery key"))
+            .chain(consortium.recovery.as_ref().map(|_| RECOVERY))
             .collect();
         let keys = if header.age == 1 { "1 age key".to_string() } else { format!("{} age keys", header.age) };
         names.push(match with_age.as_slice() {
@@ -133,6 +150,33 @@ impl Header {
             }
         }
         header
+    }
+}
+
+impl Header {
+    /// How these recipients differ from those of a consortium, as far as a header shows it.
+    pub(super) fn difference(&self, consortium: &Consortium) -> Option<String> {
+        let technicians = || consortium.technicians.iter().map(|(name, key)| (name, ssh_mark(key)));
+        let without: Vec<&str> = technicians()
+            .filter(|(_, mark)| mark.as_ref().is_some_and(|mark| !self.ssh.contains(mark)))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let strange = self.ssh.iter().filter(|mark| technicians().all(|(_, own)| own.as_ref() != Some(mark))).count();
+        let wanted =
+            technicians().filter(|(_, mark)| mark.is_none()).count() + usize::from(consortium.recovery.is_some());
+        let mut words = Vec::new();
+        if !without.is_empty() {
+            words.push(format!("{} cannot open it", without.join(", ")));
+        }
+        match strange {
+            0 => {}
+            1 => words.push("an ssh key that consortium.yml does not have can open it".to_string()),
+            many => words.push(format!("{many} ssh keys that consortium.yml does not have can open it")),
+        }
+        if self.age != wanted {
+            words.push(format!("it is encrypted to {} age keys, and consortium.yml has {wanted}", self.age));
+        }
+        (!words.is_empty()).then(|| words.join("; "))
     }
 }
 

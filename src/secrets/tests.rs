@@ -181,10 +181,12 @@ fn a_new_technician_reads_what_is_saved_after_joining() {
 
     let joined = desk.inventory_of(&[("anna", &desk.anna), ("carla", &carla)]);
     let mut store = Store::open(&joined, &desk.anna.identities).unwrap();
-    let before = store.list();
+    let before = store.list().remove(0);
     store.set(TOKEN, secret("parola"), false).unwrap();
 
-    assert_eq!(store.list(), before, "the same value keeps its id");
+    let after = store.list().remove(0);
+    assert_eq!(About { known_to: before.known_to.clone(), ..after.clone() }, before, "the same value keeps its id");
+    assert_eq!(after.known_to, ["bruno".to_string()].into());
     assert_eq!(value(&desk.open(&carla), TOKEN).as_deref(), Some("parola"));
     assert_eq!(desk.open(&desk.bruno).unreadable().len(), 1, "and who left cannot read it");
 }
@@ -433,4 +435,206 @@ fn snapshot(folder: &Path) -> Vec<(String, Vec<u8>)> {
     }
     files.sort();
     files
+}
+
+/// A tenant whose passwords are `uno` (a, in use) and `due` (b).
+fn with_passwords(desk: &Desk) -> Store {
+    let mut store = desk.open(&desk.anna);
+    store.set(TOKEN, secret("uno"), false).unwrap();
+    store.set("secret://c_e863/albo/database_password_b", secret("due"), false).unwrap();
+    store
+}
+
+fn in_use(store: &Store) -> [SecretValue; 2] {
+    let tokens = ACTIVE_TOKENS.map(|name| format!("secret://c_e863/albo/{name}"));
+    let mut table = store.table(&tokens.clone().into());
+    tokens.map(|token| table.values.remove(&token).unwrap())
+}
+
+fn in_use_words(store: &Store) -> [(String, String); 2] {
+    in_use(store).map(|value| (value.id, value.value))
+}
+
+/// What the host's rule says: it has this id, or one that this value replaced.
+fn replaces(new: &SecretValue, old: &SecretValue) -> bool {
+    new.id == old.id || new.replaces.contains(&old.id)
+}
+
+#[test]
+fn a_rotation_goes_step_by_step_to_the_other_role_with_both_passwords_new() {
+    let desk = Desk::new();
+    let mut store = with_passwords(&desk);
+    let first = in_use_words(&store);
+    assert_eq!((first[0].1.as_str(), first[1].1.as_str()), ("c_e863_albo_a", "uno"));
+
+    let begin = store.rotation("c_e863", "albo").unwrap();
+    let prepared = store.advance("c_e863", "albo", begin).unwrap();
+    assert_eq!((prepared.active, prepared.step), (Half::A, Some(Step::Prepared)));
+    assert_eq!(in_use_words(&store), first, "what is in use is as before");
+    let fresh = value(&store, "secret://c_e863/albo/database_password_b").unwrap();
+    assert_ne!(fresh, "due");
+
+    let switched = store.advance("c_e863", "albo", prepared).unwrap();
+    let second = in_use_words(&store);
+    assert_eq!((second[0].1.as_str(), &second[1].1), ("c_e863_albo_b", &fresh));
+    assert_eq!(value(&store, TOKEN).as_deref(), Some("uno"), "the way back is open");
+
+    let barred = store.advance("c_e863", "albo", switched).unwrap();
+    assert_ne!(value(&store, TOKEN).as_deref(), Some("uno"));
+    assert_eq!(in_use_words(&store), second);
+    let end = store.advance("c_e863", "albo", barred).unwrap();
+    assert_eq!((end.active, end.step), (Half::B, None));
+    assert_eq!(desk.open(&desk.bruno).rotation("c_e863", "albo").unwrap(), end, "all of it is on disk");
+}
+
+#[test]
+fn an_inventory_from_before_a_switch_is_told_by_the_ids_and_a_later_one_is_taken() {
+    let desk = Desk::new();
+    let mut store = with_passwords(&desk);
+    let mut seen = vec![in_use(&store)];
+    let mut at = store.rotation("c_e863", "albo").unwrap();
+    for _ in 0..12 {
+        at = store.advance("c_e863", "albo", at).unwrap();
+        if at.step.is_none() {
+            seen.push(in_use(&store));
+        }
+    }
+    assert_eq!(seen.len(), 4);
+    for (earlier, later) in [(0, 1), (1, 2), (0, 2), (2, 3), (0, 3)] {
+        for (older, newer) in seen[earlier].iter().zip(&seen[later]) {
+            assert!(replaces(newer, older), "{later} takes the place of {earlier}");
+            assert!(!replaces(older, newer), "{earlier} does not take that of {later}");
+        }
+    }
+}
+
+#[test]
+fn an_unhealthy_switch_goes_back_and_the_next_rotation_begins_anew() {
+    let desk = Desk::new();
+    let mut store = with_passwords(&desk);
+    let begin = store.rotation("c_e863", "albo").unwrap();
+    let prepared = store.advance("c_e863", "albo", begin).unwrap();
+    let switched = store.advance("c_e863", "albo", prepared).unwrap();
+    let [away, _] = in_use(&store);
+    let back = store.switch_back("c_e863", "albo", switched).unwrap();
+    assert_eq!((back.active, back.step), (Half::A, None));
+    let [user, password] = in_use(&store);
+    assert_eq!((user.value.as_str(), password.value.as_str()), ("c_e863_albo_a", "uno"));
+    assert!(replaces(&user, &away), "a host that has switched takes it back");
+}
+
+#[test]
+fn two_who_go_on_with_one_rotation_do_not_both_take_a_step() {
+    let desk = Desk::new();
+    let mut anna = with_passwords(&desk);
+    let mut bruno = desk.open(&desk.bruno);
+    let at = anna.rotation("c_e863", "albo").unwrap();
+    anna.advance("c_e863", "albo", at).unwrap();
+    let late = bruno.advance("c_e863", "albo", at).unwrap_err();
+    assert_eq!(late.kind, Kind::Busy);
+}
+
+#[test]
+fn what_follows_from_a_rotation_is_set_by_nobody() {
+    let desk = Desk::new();
+    let mut store = with_passwords(&desk);
+    for name in ACTIVE_TOKENS {
+        let refused = store.set(&format!("secret://c_e863/albo/{name}"), secret("x"), true).unwrap_err();
+        assert_eq!(refused.kind, Kind::Usage);
+        assert!(refused.hints[0].contains("rotate"));
+    }
+    assert_eq!(store.rotation("c_e707", "albo").unwrap_err().kind, Kind::Inventory, "no passwords, no rotation");
+}
+
+#[test]
+fn a_rekey_lets_in_who_came_and_shuts_out_who_left_and_says_what_those_know() {
+    let desk = Desk::new();
+    let mut before = with_passwords(&desk);
+    before.generate("secret://c_e707/albo/session_key").unwrap();
+    let carla = desk.stranger();
+    let inventory = desk.inventory_of(&[("anna", &desk.anna), ("carla", &carla)]);
+    let mut store = Store::open(&inventory, &desk.anna.identities).unwrap();
+    let readers = &store.readers().unwrap()["c_e863"];
+    assert_eq!(
+        (readers.gain.clone(), readers.lose.clone()),
+        (["carla".to_string()].into(), ["bruno".to_string()].into())
+    );
+
+    let listed = store.list();
+    let rekeyed = store.rekey().unwrap();
+    assert_eq!((rekeyed.written.len(), rekeyed.right), (2, 0));
+    let ids = |list: &[About]| list.iter().map(|about| about.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&store.list()), ids(&listed), "values and ids are as before");
+    assert_eq!(value(&desk.open(&carla), TOKEN).as_deref(), Some("uno"));
+    assert_eq!(value(&desk.open(&desk.recovery), TOKEN).as_deref(), Some("uno"));
+    assert_eq!(desk.open(&desk.bruno).unreadable().len(), 2);
+
+    assert_eq!(store.known_outside().len(), 3);
+    assert!(store.known_outside().values().all(|names| names == &["bruno".to_string()].into()));
+    store.set(TOKEN, secret("nuova"), true).unwrap();
+    assert!(!store.known_outside().contains_key(&Token::parse(TOKEN).unwrap()), "the new value is not known to him");
+    assert_eq!(
+        store.rekey().unwrap(),
+        Rekeyed { written: BTreeMap::new(), right: 2 },
+        "and again there is nothing to do"
+    );
+}
+
+#[test]
+fn a_rekey_that_was_cut_off_leaves_every_file_readable_and_the_next_one_ends_it() {
+    let desk = Desk::new();
+    let mut store = with_passwords(&desk);
+    store.generate("secret://c_e707/albo/session_key").unwrap();
+    let old = fs::read(desk.file("c_e863")).unwrap();
+    let carla = desk.stranger();
+    let inventory = desk.inventory_of(&[("anna", &desk.anna), ("carla", &carla)]);
+    Store::open(&inventory, &desk.anna.identities).unwrap().rekey().unwrap();
+    // As after a crash between the two files: one is the old one still.
+    fs::write(desk.file("c_e863"), old).unwrap();
+
+    let mut store = Store::open(&inventory, &desk.anna.identities).unwrap();
+    assert!(store.unreadable().is_empty());
+    let rekeyed = store.rekey().unwrap();
+    assert_eq!((rekeyed.written.keys().cloned().collect::<Vec<_>>(), rekeyed.right), (vec!["c_e863".to_string()], 1));
+    assert!(Store::open(&inventory, &carla.identities).unwrap().unreadable().is_empty());
+}
+
+#[test]
+fn who_would_lose_access_or_cannot_open_a_file_rekeys_nothing() {
+    let desk = Desk::new();
+    with_passwords(&desk);
+    let carla = desk.stranger();
+    let without_anna = desk.inventory_of(&[("carla", &carla)]);
+    let before = fs::read(desk.file("c_e863")).unwrap();
+    let failure = Store::open(&without_anna, &desk.anna.identities).unwrap().rekey().unwrap_err();
+    assert!(failure.message.contains("you could not read it yourself"), "{failure}");
+    let failure = Store::open(&without_anna, &carla.identities).unwrap().rekey().unwrap_err();
+    assert!(failure.message.contains("not for your key"), "{failure}");
+    assert_eq!(fs::read(desk.file("c_e863")).unwrap(), before);
+}
+
+#[test]
+fn another_key_of_the_same_technician_is_told_apart_from_the_technician() {
+    let desk = Desk::new();
+    with_passwords(&desk);
+    let second = desk.stranger();
+    let inventory = desk.inventory_of(&[("anna", &desk.anna), ("bruno", &second)]);
+    let mut store = Store::open(&inventory, &desk.anna.identities).unwrap();
+    let readers = store.readers().unwrap().remove("c_e863").unwrap();
+    assert_eq!(readers.gain, ["bruno (the new key)".to_string()].into());
+    assert_eq!(readers.lose, ["bruno (the earlier key)".to_string()].into());
+    store.rekey().unwrap();
+    assert_eq!(store.known_outside().len(), 2, "whoever has the earlier key knows them");
+}
+
+#[test]
+fn files_for_others_are_told_without_opening_them() {
+    let desk = Desk::new();
+    with_passwords(&desk);
+    assert_eq!(for_others(&desk.inventory()).unwrap(), []);
+    let carla = desk.stranger();
+    let told = |technicians: &[(&str, &Person)]| for_others(&desk.inventory_of(technicians)).unwrap().remove(0).1;
+    assert_eq!(told(&[("anna", &desk.anna), ("bruno", &desk.bruno), ("carla", &carla)]), "carla cannot open it");
+    assert_eq!(told(&[("bruno", &desk.bruno)]), "an ssh key that consortium.yml does not have can open it");
+    assert_eq!(told(&[("anna", &desk.anna)]), "it is encrypted to 2 age keys, and consortium.yml has 1");
 }

@@ -78,7 +78,7 @@ fn attempt(target: &Target, credentials: &Credentials, limits: &Limits, pin: &Ho
     Ok(Attempt::LoggedIn(session, socket))
 }
 
-fn dial(target: &Target, within: Duration) -> Result<TcpStream> {
+pub(super) fn dial(target: &Target, within: Duration) -> Result<TcpStream> {
     let unreachable = |why: &dyn std::fmt::Display| {
         Failure::operation(format!(
             "cannot reach host `{}` ({} port {}): {why}",
@@ -117,12 +117,10 @@ fn handshake_failed(target: &Target, pin: &HostKey, session: &ssh2::Session, err
     }
     if NOTHING_SHARED.iter().any(|code| error.code() == ErrorCode::Session(*code)) {
         return Err(failure.hint(format!(
-            "the pinned key of `{}` is {}: if its sshd has no key of that type any more, compare what `ssh-keyscan -p {} {}` \
-             shows with the machine's console and pin that",
+            "the pinned key of `{0}` is {1}: if its sshd has no key of that type any more, `comuni hosts trust {0}` shows \
+             what it has, to be compared with the machine's console",
             target.name,
             pin.algorithm(),
-            target.port,
-            target.address
         )));
     }
     Err(failure)

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::Target;
+use super::{Proof, Target};
 use crate::failure::{Failure, Result};
 
 /// A host key as the inventory pins it.
@@ -20,9 +20,20 @@ impl HostKey {
     /// # Errors
     /// Exit 65 when there is none, or when it is no key of a type that can be negotiated.
     pub(super) fn pinned(target: &Target) -> Result<HostKey> {
-        let Some(text) = target.host_key.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
-            return Err(Failure::inventory(format!("host `{}` has no pinned host key: nothing was sent", target.name))
-                .hint(remedy(target)));
+        let missing = || {
+            Failure::inventory(format!("host `{}` has no pinned host key: nothing was sent", target.name))
+                .hint(remedy(target))
+        };
+        let text = match &target.proof {
+            Proof::Key(text) if !text.trim().is_empty() => text.trim(),
+            Proof::Key(_) | Proof::Missing => return Err(missing()),
+            Proof::Authority { .. } => {
+                return Err(Failure::inventory(format!(
+                    "host `{}` is proven by an authority: only the system's ssh knows certificates",
+                    target.name
+                ))
+                .hint(format!("add `transport: openssh` to `{}` in hosts.yml", target.name)));
+            }
         };
         Self::parse(text).map_err(|why| {
             Failure::inventory(format!("host `{}`: its `host_key` cannot be used: {why}", target.name))
@@ -77,21 +88,31 @@ impl HostKey {
         if shown == self.blob {
             return Ok(());
         }
-        Err(Failure::operation(format!(
-            "host `{}` ({} port {}) shows another host key than the pinned one; nothing was sent\n  pinned {}\n  shown  {}",
-            target.name,
-            target.address,
-            target.port,
-            fingerprint(&self.blob),
-            fingerprint(shown),
-        ))
-        .hint(format!(
-            "if the machine was reinstalled, read the key on its console (`ssh-keygen -lf \
-             /etc/ssh/ssh_host_ed25519_key.pub`), compare, then replace `host_key:` of `{}` in hosts.yml",
-            target.name
-        ))
-        .hint("if it was not, somebody may be between us and the machine: do not go on, tell who runs the network"))
+        Err(changed(target, &self.fingerprint(), &fingerprint(shown)))
     }
+
+    /// `SHA256:...` of the pin.
+    pub(super) fn fingerprint(&self) -> String {
+        fingerprint(&self.blob)
+    }
+}
+
+/// A host that shows another key than the pinned one: both fingerprints, and what to do.
+pub(super) fn changed(target: &Target, pinned: &str, shown: &str) -> Failure {
+    Failure::operation(format!(
+        "host `{}` ({} port {}) shows another host key than the pinned one; nothing was sent\n  pinned {pinned}\n  \
+         shown  {shown}",
+        target.name, target.address, target.port,
+    ))
+    .hint(format!(
+        "ask whoever reinstalled the machine for the fingerprint on its console (`ssh-keygen -lf \
+         /etc/ssh/ssh_host_ed25519_key.pub`); when it is the one shown here, `comuni hosts trust {}` writes the new key \
+         into hosts.yml",
+        target.name
+    ))
+    .hint(
+        "if nobody reinstalled it, somebody may be between us and the machine: do not go on, tell who runs the network",
+    )
 }
 
 /// `SHA256:...` of a key, as `ssh-keygen -l` prints it.
@@ -101,14 +122,15 @@ pub(super) fn fingerprint(blob: &[u8]) -> String {
 
 fn remedy(target: &Target) -> String {
     format!(
-        "run `ssh-keyscan -t ed25519 -p {} {}`, compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on \
-         the machine's console, then write `host_key: ssh-ed25519 AAAA...` for `{}` in hosts.yml",
-        target.port, target.address, target.name
+        "`comuni hosts trust {}` shows the key of {} port {}: compare it with `ssh-keygen -lf \
+         /etc/ssh/ssh_host_ed25519_key.pub` on the machine's console; it is written into hosts.yml when you agree",
+        target.name, target.address, target.port
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Sudo, Transport};
     use super::*;
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBF5NTWKv8P8YY7Hv0Tzc5gkWDH3nsvK1WqXZ4pXTyjP";
@@ -119,8 +141,10 @@ mod tests {
             address: "192.0.2.1".to_string(),
             port: 22,
             user: "root".to_string(),
-            sudo: false,
-            host_key: host_key.map(str::to_string),
+            sudo: Sudo::No,
+            proof: host_key.map_or(Proof::Missing, |key| Proof::Key(key.to_string())),
+            transport: Transport::Direct,
+            via: None,
         }
     }
 
@@ -138,7 +162,10 @@ mod tests {
         for missing in [None, Some(""), Some("  ")] {
             let failure = HostKey::pinned(&target(missing)).unwrap_err();
             assert_eq!(failure.kind.exit_code(), 65);
-            assert!(failure.hints[0].contains("ssh-keyscan -t ed25519 -p 22 192.0.2.1"), "{failure:?}");
+            assert!(
+                failure.hints[0].contains("`comuni hosts trust app1` shows the key of 192.0.2.1 port 22"),
+                "{failure:?}"
+            );
         }
     }
 

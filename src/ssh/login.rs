@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-
-use super::{Credentials, Target};
+use super::key_file::{is_encrypted, public_half};
+use super::{Concealed, Credentials, Target};
 use crate::failure::{Failure, Result};
 
 /// sshd ends the connection after six refused keys (MaxAuthTries); the last ones are left for the key files.
@@ -24,7 +22,7 @@ pub(super) fn login(session: &ssh2::Session, target: &Target, credentials: &Cred
         }
     }
     for path in &credentials.key_files {
-        match by_file(session, target, path) {
+        match by_file(session, target, path, credentials.passphrase.as_ref()) {
             Ok(()) => return Ok(()),
             Err(why) => refused.push(format!("{}: {why}", path.display())),
         }
@@ -77,41 +75,35 @@ fn by_agent(
     })
 }
 
-/// The key in `<path>.pub`, when that is there.
-fn public_half(path: &Path) -> Option<Vec<u8>> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".pub");
-    let text = std::fs::read_to_string(name).ok()?;
-    BASE64_STANDARD.decode(text.split_ascii_whitespace().nth(1)?).ok()
-}
-
-fn by_file(session: &ssh2::Session, target: &Target, path: &Path) -> std::result::Result<(), String> {
+fn by_file(
+    session: &ssh2::Session,
+    target: &Target,
+    path: &Path,
+    passphrase: Option<&Concealed>,
+) -> std::result::Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    // libssh2's own words for this are "Unable to extract public key".
-    if is_encrypted(&text) {
-        return Err("has a passphrase, and nothing here asks for one: load it with `ssh-add`".to_string());
-    }
-    session.userauth_pubkey_memory(&target.user, None, &text, None).map_err(|error| error.message().to_string())?;
+    let passphrase = match (is_encrypted(&text), passphrase) {
+        (false, _) => None,
+        (true, Some(passphrase)) => Some(passphrase.expose()),
+        // libssh2's own words for this are "Unable to extract public key".
+        (true, None) => {
+            return Err("has a passphrase, which nobody was asked for: load it with `ssh-add`, or name the file with \
+                        its passphrase by --passphrase-file"
+                .to_string());
+        }
+    };
+    session.userauth_pubkey_memory(&target.user, None, &text, passphrase).map_err(|error| match passphrase {
+        Some(_) if !is_refusal(&error) => "cannot be opened with this passphrase".to_string(),
+        _ => error.message().to_string(),
+    })?;
     match session.authenticated() {
         true => Ok(()),
         false => Err("accepted, but the host wants more than a key".to_string()),
     }
 }
 
-/// Whether a private key has a passphrase, in OpenSSH's own format or in PEM.
-fn is_encrypted(text: &str) -> bool {
-    if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
-        return true;
-    }
-    let Some(body) = text
-        .split_once("-----BEGIN OPENSSH PRIVATE KEY-----")
-        .and_then(|(_, rest)| rest.split_once("-----END OPENSSH PRIVATE KEY-----"))
-    else {
-        return false;
-    };
-    let encoded: String = body.0.split_ascii_whitespace().collect();
-    // PROTOCOL.key: the magic, then the cipher's name as a counted string.
-    BASE64_STANDARD
-        .decode(encoded)
-        .is_ok_and(|raw| raw.strip_prefix(b"openssh-key-v1\0").is_some_and(|rest| !rest.starts_with(b"\0\0\0\x04none")))
+/// Whether the host said no, and not our side before it (`LIBSSH2_ERROR_AUTHENTICATION_FAILED`,
+/// `..._PUBLICKEY_UNVERIFIED`).
+fn is_refusal(error: &ssh2::Error) -> bool {
+    [-18, -19].iter().any(|code| error.code() == ssh2::ErrorCode::Session(*code))
 }

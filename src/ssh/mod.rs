@@ -1,13 +1,20 @@
-//! One session to one host over libssh2: pinned host keys, login without prompts, one command at a time as a byte
-//! channel. Knows bytes only, neither catalogs nor the protocol.
+//! One session to one host: pinned host keys, login without prompts, one command at a time as a byte channel. Over
+//! libssh2 (`direct`), or over the system's `ssh` (`system`) where the way to a host takes more than that knows.
+//! Knows bytes only, neither catalogs nor the protocol.
 
 mod channel;
+mod concealed;
 mod connect;
+mod direct;
 mod host_key;
+mod key_file;
 mod link;
 mod login;
+mod logins;
+mod shown;
 #[cfg(test)]
 pub(crate) mod sshd;
+mod system;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +22,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use channel::{Channel, Exit, Read, Session};
+pub use concealed::Concealed;
+pub use key_file::{passphrase_fits, wants_passphrase};
+pub use logins::Logins;
+pub use shown::ShownKey;
 
 /// Where and how to log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,26 +38,70 @@ pub struct Target {
     pub port: u16,
     /// Unix account.
     pub user: String,
-    /// Commands of ours become root by `sudo -n`.
-    pub sudo: bool,
-    /// The pinned host key, `type base64` as in a `.pub` file. Without it nothing connects.
-    pub host_key: Option<String>,
+    /// How commands of ours become root.
+    pub sudo: Sudo,
+    /// What proves who the host is. Without it nothing connects.
+    pub proof: Proof,
+    /// What connects.
+    pub transport: Transport,
+    /// The name of the host through which this one is reached; only the system's ssh goes such ways.
+    pub via: Option<String>,
+}
+
+/// How an account becomes root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sudo {
+    /// It is root.
+    No,
+    /// By `sudo -n`.
+    Free,
+    /// By sudo with [`Credentials::sudo_password`].
+    Password,
+}
+
+/// What proves who a host is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Nothing yet.
+    Missing,
+    /// This key and no other, `type base64` as in a `.pub` file.
+    Key(String),
+    /// A certificate for this name by the authority with this key (`type base64`).
+    Authority {
+        /// The authority's public key.
+        key: String,
+        /// The name that the certificate must be for.
+        principal: String,
+    },
+}
+
+/// What connects to a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// libssh2, inside this process.
+    Direct,
+    /// The system's `ssh`.
+    System,
 }
 
 /// What proves who we are. Nothing here ever prompts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
-    /// Private keys without passphrase, tried in this order after the agent.
+    /// Private keys, tried in this order after the agent.
     pub key_files: Vec<PathBuf>,
+    /// Opens those of the key files that have a passphrase.
+    pub passphrase: Option<Concealed>,
     /// Socket of a running ssh-agent, whose keys are tried first.
     pub agent: Option<PathBuf>,
+    /// What accounts answer when sudo asks. Goes to the host over the command's stdin alone.
+    pub sudo_password: Option<Concealed>,
 }
 
 impl Credentials {
     /// These key files, and the agent that `SSH_AUTH_SOCK` names.
     pub fn with_agent(key_files: Vec<PathBuf>) -> Credentials {
         let agent = std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).map(PathBuf::from);
-        Credentials { key_files, agent }
+        Credentials { key_files, agent, ..Credentials::default() }
     }
 }
 

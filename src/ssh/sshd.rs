@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Credentials, Limits, Target};
+use super::{Credentials, Limits, Logins, Proof, Session, Sudo, Target, Transport};
+use crate::failure::Result;
 
 pub(crate) struct Sshd {
     pub(crate) folder: tempfile::TempDir,
@@ -17,12 +18,18 @@ pub(crate) struct Sshd {
 impl Sshd {
     /// With these additional lines in its configuration.
     pub(crate) fn start(options: &[&str]) -> Sshd {
+        Sshd::prepared(options, |_| {})
+    }
+
+    /// As [`Sshd::start`], with more files that `prepare` makes beside the keys; `{at}` in the lines is their folder.
+    pub(crate) fn prepared(options: &[&str], prepare: impl FnOnce(&Path)) -> Sshd {
         let sshd = Path::new("/usr/sbin/sshd");
         assert!(sshd.exists(), "these tests need a real sshd: apt-get install openssh-server");
         let folder = tempfile::tempdir().unwrap();
         let host_key = keygen(&folder.path().join("host_key"), &["-t", "ed25519", "-N", ""]);
         let client_key = keygen(&folder.path().join("client_key"), &["-t", "ed25519", "-N", ""]);
         std::fs::write(folder.path().join("authorized_keys"), &client_key).unwrap();
+        prepare(folder.path());
         let user = output(Command::new("id").arg("-un"));
         if user == "root" {
             std::fs::create_dir_all("/run/sshd").unwrap();
@@ -33,7 +40,7 @@ impl Sshd {
         let configuration = format!(
             "{}\nListenAddress 127.0.0.1\nPort {port}\nHostKey {at}/host_key\nAuthorizedKeysFile {at}/authorized_keys\n\
              PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nExposeAuthInfo yes\nLogLevel VERBOSE\n",
-            options.join("\n")
+            options.join("\n").replace("{at}", &at.to_string())
         );
         std::fs::write(folder.path().join("sshd_config"), configuration).unwrap();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
@@ -49,10 +56,12 @@ impl Sshd {
             address: "127.0.0.1".to_string(),
             port,
             user,
-            sudo: false,
-            host_key: Some(host_key),
+            sudo: Sudo::No,
+            proof: Proof::Key(host_key),
+            transport: Transport::Direct,
+            via: None,
         };
-        let credentials = Credentials { key_files: vec![folder.path().join("client_key")], agent: None };
+        let credentials = Credentials { key_files: vec![folder.path().join("client_key")], ..Credentials::default() };
         let sshd = Sshd { folder, target, credentials, server };
         sshd.wait_until_up();
         sshd
@@ -65,6 +74,22 @@ impl Sshd {
 
     pub(crate) fn limits(&self) -> Limits {
         Limits { connect: Duration::from_secs(20), ..Limits::default() }
+    }
+
+    /// Logs in as the target says.
+    pub(crate) fn connect(&self) -> Result<Box<dyn Session>> {
+        self.connect_within(&self.limits())
+    }
+
+    /// As [`Sshd::connect`], with other limits.
+    pub(crate) fn connect_within(&self, limits: &Limits) -> Result<Box<dyn Session>> {
+        Logins::new([self.target.clone()], self.credentials.clone(), limits.clone()).connect("app1")
+    }
+
+    /// The same sshd reached by the system's ssh.
+    pub(crate) fn over(mut self, transport: Transport) -> Sshd {
+        self.target.transport = transport;
+        self
     }
 
     /// Another key pair in the folder of the test; answers with the public half.
@@ -116,7 +141,7 @@ fn kill(signal: &str, process: u32) {
     Command::new("kill").args([signal, &process.to_string()]).stderr(Stdio::null()).status().unwrap();
 }
 
-fn keygen(path: &Path, arguments: &[&str]) -> String {
+pub(crate) fn keygen(path: &Path, arguments: &[&str]) -> String {
     output(Command::new("ssh-keygen").arg("-q").args(arguments).arg("-f").arg(path));
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");

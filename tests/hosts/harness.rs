@@ -15,7 +15,8 @@ pub struct Run {
 }
 
 impl Run {
-    fn of(output: Output) -> Run {
+    /// What came of a command.
+    pub fn of(output: Output) -> Run {
         Run {
             status: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -107,6 +108,11 @@ impl Lab {
 
     pub fn varese(&self) -> PathBuf {
         self.run.join("inventories/varese")
+    }
+
+    /// Where the program keeps what it remembers between runs.
+    pub fn state(&self) -> PathBuf {
+        self.run.join("state")
     }
 
     /// The program with the lab's inventory and keys, not started yet.

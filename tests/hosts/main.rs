@@ -15,6 +15,10 @@ mod harness;
 
 mod adopt;
 mod apply;
+mod catalogue;
+mod dns_apply;
+mod dns_check;
+mod dns_faults;
 mod faults;
 mod history;
 mod isolation;
@@ -22,5 +26,7 @@ mod kills;
 mod lockout;
 mod plan;
 mod refusals;
+mod rotate;
 mod saved;
 mod secrets;
+mod waysin;

@@ -13,7 +13,7 @@ use crate::harness::{Lab, carrier, lab, on};
 const TOKEN: &str = "secret://c_e707/albo/database_password_a";
 
 /// Everywhere that others could look on a host, and our own state: paths in which the word stands.
-fn found_on(host: &str, word: &str) -> String {
+pub fn found_on(host: &str, word: &str) -> String {
     on(
         host,
         &format!(
@@ -32,13 +32,13 @@ fn found_here(lab: &Lab, word: &str) -> String {
 }
 
 /// Looks at the arguments and the environment of every process, over and over.
-struct Watch {
+pub struct Watch {
     stop: Arc<AtomicBool>,
     looks: JoinHandle<Vec<String>>,
 }
 
 impl Watch {
-    fn begin(word: &str) -> Watch {
+    pub fn begin(word: &str) -> Watch {
         let (stop, word) = (Arc::new(AtomicBool::new(false)), word.as_bytes().to_vec());
         let stopped = Arc::clone(&stop);
         let looks = std::thread::spawn(move || {
@@ -52,7 +52,7 @@ impl Watch {
         Watch { stop, looks }
     }
 
-    fn end(self) -> Vec<String> {
+    pub fn end(self) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         self.looks.join().unwrap()
     }

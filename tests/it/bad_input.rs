@@ -22,6 +22,7 @@ struct Said {
     line: String,
     code: i32,
     stderr: String,
+    stdout: String,
 }
 
 impl Desk {
@@ -78,6 +79,7 @@ impl Desk {
             line: format!("comuni {arguments}"),
             code: output.status.code().unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap().replace(place, "/desk"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
         }
     }
 }
@@ -240,6 +242,46 @@ fn a_secret_file_that_is_not_for_my_key_names_those_it_is_for() {
     golden.said("secret-set-twice", 64, &run(&format!("set {token} --identity anna")));
     fs::write(desk.path("inv/secrets/c_e863.age"), "age-encryption.org/v1\n-> X25519 broken").unwrap();
     golden.said("secret-file-damaged", 65, &run(&format!("show --reveal {token} --identity anna")));
+    golden.agree();
+}
+
+#[test]
+fn when_a_technician_leaves_it_is_said_who_gains_who_loses_and_what_is_still_known() {
+    let desk = Desk::new();
+    fs::remove_file(desk.path("inv/authority.pem")).unwrap();
+    let bruno = desk.key("bruno");
+    desk.change("inv/consortium.yml", "technicians: { ", &format!("technicians: {{ bruno: {bruno}, "));
+    assert_eq!(desk.run("-i inv secrets set --missing --identity anna").code, 0);
+    let mut golden = Golden::default();
+    let run = |line: &str| desk.run(&format!("-i inv {line}"));
+    golden.said("rekey-nothing", 0, &run("secrets rekey --check --identity anna"));
+    let carla = desk.key("carla");
+    desk.change("inv/consortium.yml", &format!("bruno: {bruno}"), &format!("carla: {carla}"));
+    let pending = run("secrets rekey --check --identity anna");
+    assert_eq!(
+        pending.stdout,
+        "bruno would lose 2 files: c_e863, consortium\ncarla would gain 2 files: c_e863, consortium\n"
+    );
+    golden.said("rekey-pending", 2, &pending);
+    golden.said("rekey-shown", 0, &run("secrets show --identity anna"));
+    golden.said("rekey-by-who-is-not-in-yet", 65, &run("secrets rekey --identity carla"));
+    let done = run("secrets rekey --identity anna");
+    assert_eq!(
+        done.stdout,
+        "bruno loses 2 files: c_e863, consortium\ncarla gains 2 files: c_e863, consortium\n\
+         2 files encrypted anew, 0 right already; commit the folder secrets/\n"
+    );
+    golden.said("rekey-done", 0, &done);
+    golden.said("rekey-advice-stays", 0, &run("secrets show --identity carla"));
+    desk.change("inv/consortium.yml", &format!("carla: {carla}, "), "");
+    let said = run("validate");
+    assert!(
+        said.stderr.contains("secrets/c_e863.age: it is encrypted to 3 age keys, and consortium.yml has 2"),
+        "{}",
+        said.stderr
+    );
+    golden.said("rotate-of-whom", 64, &run("secrets rotate --yes --identity anna"));
+    golden.said("rotate-without-consent", 64, &run("secrets rotate --all --identity anna"));
     golden.agree();
 }
 

@@ -47,7 +47,10 @@ fn wrong_usage_exits_64_and_says_what_is_wrong() {
         (&["plan", "--parallel", "many"], "invalid value 'many'"),
         (&["plan", "--area", "tenants"], "'tenant'"),
         (&["plan", "--yes"], "'--yes'"),
-        (&["apply", "--allow", "everything"], "[possible values: removals, changes]"),
+        (
+            &["apply", "--allow", "everything"],
+            "write `removals`, `changes`, the name of a zone, or NAME/TYPE of its RRset",
+        ),
         (&["history", "--last", "-1"], "'-1'"),
         (&["completions", "tcsh"], "[possible values:"),
         (&["--format", "yaml", "validate"], "[possible values: text, json]"),

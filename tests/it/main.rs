@@ -8,11 +8,17 @@
     reason = "a test fails by panicking, and makes the files and processes of the world around"
 )]
 
+mod ansible;
 mod bad_input;
 mod borders;
+mod catalogue;
 mod cli;
 mod compile;
 mod golden;
 mod publiccode;
 mod reference;
+mod scale;
 mod validate;
+mod zone_files;
+mod zone_transfer;
+mod zones;

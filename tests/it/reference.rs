@@ -100,6 +100,11 @@ fn form(root: &Value, field: &Value) -> String {
     if schema["oneOf"].is_array() {
         return "a word".to_string();
     }
+    if let Some(values) = schema["enum"].as_array() {
+        let values: Vec<String> =
+            values.iter().map(|value| format!("`{}`", value.as_str().unwrap_or(&value.to_string()))).collect();
+        return values.join(", ");
+    }
     let kind = match &schema["type"] {
         Value::Array(kinds) => kinds.iter().find(|kind| *kind != "null").unwrap(),
         kind => kind,

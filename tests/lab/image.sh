@@ -10,7 +10,7 @@ POOL_PACKAGES=(
     "postgresql nginx nftables unattended-upgrades python3-psycopg2 python3 logrotate openssl rsync acl"
     "chrony"
     "restic rclone age curl zstd jq bsdutils"
-    "knot knot-dnsutils"
+    "knot knot-dnsutils knot-dnssecutils"
     "prometheus prometheus-alertmanager prometheus-blackbox-exporter prometheus-node-exporter prometheus-postgres-exporter"
 )
 

@@ -1,9 +1,13 @@
 //! `comuni dns`: zones as the world sees them.
 
 mod check;
+mod export;
+mod import;
 mod records;
+mod rollback;
 mod say;
 mod targets;
+mod transfer;
 
 use std::path::PathBuf;
 
@@ -21,7 +25,11 @@ use crate::report::Out;
 pub(super) fn run(global: &Global, what: &Dns, out: &Out) -> Result<()> {
     match what {
         Dns::Check(options) => check::run(global, options, out),
+        Dns::Export { zone, output } => export::run(global, zone, output.as_deref(), out),
+        Dns::Import { zone, file: Some(file), write, .. } => import::run(global, zone, file, *write, out),
+        Dns::Import { zone, from, tsig, write, .. } => transfer::run(global, zone, *from, tsig.as_deref(), *write, out),
         Dns::Records { member } => records::run(global, member, out),
+        Dns::Rollback { zone, way, yes, allow } => rollback::run(global, zone, way, *yes, allow, out),
     }
 }
 

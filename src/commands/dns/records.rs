@@ -52,7 +52,9 @@ fn ds(inventory: &Inventory, target: &Target) -> Result<Vec<String>> {
 fn lines(target: &Target, ds: &[String]) -> Vec<String> {
     let wanted = &target.wanted;
     if wanted.service == Service::Others {
-        return crate::outside::text(&wanted.records).lines().map(str::to_string).collect();
+        // The certified e-mail is theirs already; what the tenants need is new.
+        let tenants = wanted.records.iter().filter(|record| record.data.ip_addr().is_some());
+        return crate::outside::text(tenants).lines().map(str::to_string).collect();
     }
     let mut lines: Vec<String> =
         wanted.servers.iter().map(|server| format!("{} 3600 IN NS {}", wanted.zone, server.name)).collect();

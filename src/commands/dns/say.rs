@@ -1,9 +1,11 @@
 //! How a look is told: nothing but what is wrong, and one line at the end.
 
+use std::collections::BTreeMap;
+
 use super::check::Looked;
 use crate::evidence::clock::local_time;
 use crate::inventory::diagnostics::counted;
-use crate::outside::Service;
+use crate::outside::{Finding, Service};
 use crate::report::json::Object;
 use crate::report::{Out, table};
 
@@ -13,10 +15,7 @@ pub(super) fn zones(looked: &[Looked], delegations: bool, quiet: bool, out: &Out
     if out.is_verbose() {
         out.text(&overview(looked));
     }
-    let mut text = String::new();
-    for zone in looked.iter().filter(|zone| !zone.verdict.findings.is_empty()) {
-        text.push_str(&told(zone));
-    }
+    let mut text = told(looked);
     let wrong = looked.iter().filter(|zone| zone.verdict.kind().is_some()).count();
     let left: Vec<&Looked> = looked.iter().filter(|zone| zone.target.not_asked.is_some()).collect();
     for zone in left.iter().filter(|zone| zone.target.searched) {
@@ -75,21 +74,39 @@ fn objects(zone: &Looked, out: &Out) {
     });
 }
 
-/// What is wrong with a zone, each with its servers, and each remedy once.
-fn told(zone: &Looked) -> String {
-    let mut text = format!("{} ({})\n", zone.target.zone(), zone.target.member);
-    let findings = &zone.verdict.findings;
+/// What is wrong. What many zones share, a dead server say, is told once for all of them.
+fn told(looked: &[Looked]) -> String {
+    let mut sharing: BTreeMap<&Finding, Vec<String>> = BTreeMap::new();
+    for zone in looked {
+        for finding in &zone.verdict.findings {
+            sharing.entry(finding).or_default().push(format!("{} ({})", zone.target.zone(), zone.target.member));
+        }
+    }
+    let mut blocks: BTreeMap<Vec<String>, Vec<&Finding>> = BTreeMap::new();
+    for (finding, zones) in sharing {
+        blocks.entry(zones).or_default().push(finding);
+    }
+    let mut blocks: Vec<_> = blocks.into_iter().collect();
+    blocks.sort_by_key(|(zones, _)| std::cmp::Reverse(zones.len()));
+    blocks.iter().map(|(zones, findings)| block(zones, findings)).collect()
+}
+
+/// Zones and what is wrong with all of them, each remedy once.
+fn block(zones: &[String], findings: &[&Finding]) -> String {
+    let mut text = match zones {
+        [only] => format!("{only}\n"),
+        many => format!("{}: {}\n", counted(many.len(), "zone"), many.join(", ")),
+    };
     for (at, finding) in findings.iter().enumerate() {
         let places =
             if finding.places.is_empty() { String::new() } else { format!(" at {}", finding.places.join(", ")) };
         text.push_str(&format!("  {}{places}: {}\n", finding.trouble.id(), finding.what));
-        let last = findings.get(at + 1).is_none_or(|next| next.trouble.remedy() != finding.trouble.remedy());
-        if last {
-            text.push_str(&format!("    -> {}\n", finding.trouble.remedy()));
+        let remedy = finding.trouble.remedy();
+        if findings.get(at + 1).is_none_or(|next| next.trouble.remedy() != remedy) {
+            text.push_str(&format!("    -> {remedy}\n"));
         }
     }
-    text.push('\n');
-    text
+    text + "\n"
 }
 
 /// The state of every zone, and the DS for the registrar.

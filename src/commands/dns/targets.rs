@@ -7,7 +7,7 @@ use hickory_proto::rr::Name;
 use crate::dns::{Data, Record, Zone};
 use crate::failure::{Failure, Result};
 use crate::inventory::diagnostics::near;
-use crate::inventory::types::DomainMode;
+use crate::inventory::types::{DomainMode, Pec};
 use crate::inventory::{Body, Inventory, select, zones};
 use crate::outside::{NameServer, Patience, Service, Wanted, name, records, servers_of};
 
@@ -77,14 +77,15 @@ pub(super) fn target(inventory: &Inventory, body: &Body) -> Result<Option<Target
     let Some(domain) = body.member.domain.as_ref().filter(|domain| domain.mode == DomainMode::External) else {
         return Ok(None);
     };
-    let needed = needed(inventory, body, &domain.zone);
+    let mut needed = needed(inventory, body, &domain.zone);
+    let pec = domain.pec.as_ref().and_then(|pec| certified(&mut needed, pec));
     let wanted = Wanted {
         zone: name(&domain.zone)?,
         owner: body.code.clone(),
         service: Service::Others,
         records: records(&needed)?,
         servers: Vec::new(),
-        pec: None,
+        pec: pec.map(|pec| name(&pec.to_string())).transpose()?,
     };
     let why = "name a --resolver that finds its servers".to_string();
     Ok(Some(Target { wanted, member, not_asked: Some(why), searched: false }))
@@ -130,4 +131,16 @@ fn needed(inventory: &Inventory, body: &Body, zone: &str) -> Zone {
     };
     let records = body.tenants.values().filter_map(record).collect();
     Zone { name: apex, records }
+}
+
+/// Adds the MX of the certified e-mail where the member's file states them, whoever serves the zone.
+fn certified(zone: &mut Zone, pec: &Pec) -> Option<crate::dns::Name> {
+    let owner = crate::dns::Name::relative(&pec.name, &zone.name).ok()?;
+    let ttl = pec.ttl.unwrap_or_default();
+    for server in &pec.exchangers {
+        let exchanger = crate::dns::Name::absolute(&server.host).ok()?;
+        let data = Data::Mx { preference: server.preference, exchanger };
+        zone.records.push(Record { owner: owner.clone(), ttl, data, place: 0 });
+    }
+    (!pec.exchangers.is_empty()).then_some(owner)
 }

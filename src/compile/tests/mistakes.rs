@@ -34,7 +34,7 @@ unknown kind `flie`: did you mean `file`? There are: absent, certificate, direct
 5 |     - flie: { path: /etc/a }
   |       ^^^^
 
-`idd` is not defined in `tenant` (did you mean `id`?); there are: account, active_login, application, application_host, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
+`idd` is not defined in `tenant` (did you mean `id`?); there are: account, application, application_host, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
  --> playbooks/tenant.yml:6:30
   |
 6 |     - file: { path: \"/etc/{{ tenant.idd }}\", content: x, mod: \"0644\" }
@@ -64,7 +64,7 @@ unknown template `tenant/ngin.conf.tera`: did you mean `tenant/nginx.conf.tera`?
 9 |     - user: [a]
   |             ^
 
-`stoped` is not defined in `tenant` (did you mean `stopped`?); there are: account, active_login, application, application_host, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
+`stoped` is not defined in `tenant` (did you mean `stopped`?); there are: account, application, application_host, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
   --> playbooks/tenant.yml:11:13
    |
 11 |       when: tenant.stoped
@@ -185,7 +185,15 @@ fn the_catalogues_own_templates_are_strict_too() {
     assert!(message.contains("--> applications/albo.yml (runtime.start[10]):1:4"), "{message}");
 
     let message = refused(|runtime| runtime.start.push("{{ tenant.secrets.signing_key }}".to_string()));
-    assert!(message.contains("as an argument, where every account of the host can read it"), "{message}");
+    assert!(
+        message.contains("runtime.start has the secret secret://c_e707/albo/signing_key, where every account of"),
+        "{message}"
+    );
+
+    let message = refused(|runtime| {
+        runtime.files.insert("a.ini".to_string(), "[web]\nlisten = {{ tenant.prt }}\n".to_string());
+    });
+    assert!(message.contains("--> applications/albo.yml (runtime.files.a.ini):2:13"), "{message}");
 
     let message = refused(|runtime| runtime.prepare[0] = "+/bin/sh".to_string());
     assert!(message.contains("no absolute path"), "{message}");

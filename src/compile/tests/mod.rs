@@ -49,6 +49,46 @@ fn a_selected_member_gets_only_what_it_owns_and_all_of_it() {
 }
 
 #[test]
+fn a_settings_file_of_the_catalogue_lies_where_its_tenant_alone_can_read_it() {
+    let mut inventory = inventory();
+    let runtime = &mut inventory.applications.get_mut("albo").expect("albo").runtime;
+    runtime.files.insert("albo.ini".to_string(), "key = {{ tenant.secrets.signing_key }}\n".to_string());
+    let compiled = all(&inventory);
+    for code in ["c_e707", "c_e863"] {
+        let entry = entry(&compiled, &format!("file:/etc/comuni/tenants/{code}-albo/albo.ini"));
+        let Resource::File(file) = &entry.resource else { panic!("{entry:?}") };
+        assert_eq!(file.content, format!("key = secret://{code}/albo/signing_key\n"));
+        assert_eq!((file.owner.as_str(), &file.group, file.mode), ("root", &format!("{code}_albo"), 0o640));
+        assert_eq!(entry.owner, code);
+        let notify = file.notify.as_ref().map(ToString::to_string);
+        assert_eq!(notify, Some(format!("restart comuni-{code}-albo.service")));
+    }
+}
+
+#[test]
+fn the_question_for_health_is_rendered_for_the_tenant_and_holds_no_secret() {
+    let mut inventory = inventory();
+    let templates = Templates::load(&[]).expect("sound");
+    let ask = |inventory: &Inventory| {
+        let body = &inventory.members["lozza"];
+        health(&templates, inventory, body, &body.tenants["albo"])
+    };
+    let plain = ask(&inventory).expect("sound");
+    assert_eq!((plain.path.as_str(), plain.method.name(), plain.status), ("/salute", "GET", 200));
+
+    let stated = &mut inventory.applications.get_mut("albo").expect("albo").health;
+    stated.path = "/{{ tenant.database }}/".to_string();
+    stated.body = Some("{ \"of\": \"{{ member.code }}\" }".to_string());
+    let asked = ask(&inventory).expect("sound");
+    assert_eq!(asked.path, "/c_e707_albo/");
+    assert_eq!(asked.body.as_deref(), Some("{ \"of\": \"c_e707\" }"));
+
+    inventory.applications.get_mut("albo").expect("albo").health.body = Some("{{ tenant.secrets.signing_key }}".into());
+    let failure = ask(&inventory).expect_err("refused");
+    assert!(failure.message.contains("health has the secret"), "{}", failure.message);
+}
+
+#[test]
 fn what_a_member_owns_does_not_hang_on_the_other_members() {
     let with_others = all(&inventory());
     let mut alone = inventory();
@@ -162,7 +202,8 @@ fn secrets_are_tokens_and_the_password_file_is_for_its_account_only() {
     let file = "/etc/comuni/tenants/c_e863-albo/pgpass";
     assert_eq!(
         content(&compiled, file),
-        "db1.cloud.example.it:5432:c_e863_albo:c_e863_albo_a:secret://c_e863/albo/database_password_a#pgpass\n"
+        "db1.cloud.example.it:5432:c_e863_albo:c_e863_albo_a:secret://c_e863/albo/database_password_a#pgpass\n\
+         db1.cloud.example.it:5432:c_e863_albo:c_e863_albo_b:secret://c_e863/albo/database_password_b#pgpass\n"
     );
     match &entry(&compiled, &format!("file:{file}")).resource {
         Resource::File(file) => assert_eq!((file.mode, file.owner.as_str()), (0o600, "c_e863_albo")),

@@ -135,7 +135,7 @@ fn what_was_adopted_is_removed_later_by_the_ordinary_rules() {
 /// What a host that never heard of us says about a resource that it has.
 fn first_plan(resource: &Resource, host: &crate::machine::Fake) -> Vec<Action> {
     let secrets = laws::secrets();
-    let context = Context { secrets: &secrets, host_key: &laws::HOST_KEY };
+    let context = Context { secrets: &secrets, host_key: &laws::HOST_KEY, allowed: &Default::default() };
     let manifest = Manifest::default();
     let ours = Ours::new(&manifest, Path::new("/var/lib/comuni/journal.jsonl"));
     let request = wants(vec![owned_by("c_e863", resource.clone())]);

@@ -1,10 +1,7 @@
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::harness::Host;
-use crate::executor::evidence::{append, fingerprint, read};
-use crate::machine::Fake;
+use crate::executor::evidence::{append, read};
 use crate::protocol::{FromHost, ToHost};
 
 fn chains(host: &Host, newest: u32) -> (Vec<(String, Vec<Value>)>, Vec<String>) {
@@ -51,19 +48,6 @@ fn a_broken_chain_is_told_with_its_place_and_its_good_lines_are_given() {
     let (chains, broken) = chains(&host, 10);
     assert_eq!(chains[0].1.len(), 1);
     assert_eq!(broken, ["unknown: line 2: its content does not match its hash"]);
-}
-
-#[test]
-fn a_fingerprint_is_written_as_openssh_prints_it() {
-    let mut host = Fake::new();
-    let line = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n";
-    host.with_file("/tmp/sshauth.1", line, 0o600);
-    let seen = fingerprint(&host, Some(Path::new("/tmp/sshauth.1"))).unwrap();
-    assert_eq!(seen, "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA");
-    host.with_file("/tmp/sshauth.2", "password\n", 0o600);
-    for nothing in [None, Some(Path::new("/tmp/gone")), Some(Path::new("/tmp/sshauth.2")), Some(Path::new("/tmp"))] {
-        assert_eq!(fingerprint(&host, nothing), None);
-    }
 }
 
 #[test]

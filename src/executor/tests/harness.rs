@@ -251,7 +251,7 @@ pub fn directory(path: &str) -> Directory {
 }
 
 pub fn service(unit: &str) -> Resource {
-    Resource::Service(Service { unit: unit.to_string(), enabled: true, running: true })
+    Resource::Service(Service { unit: unit.to_string(), enabled: true, running: true, within_seconds: 180 })
 }
 
 pub fn package(name: &str) -> Resource {
@@ -317,6 +317,7 @@ pub fn wants(entries: Vec<Entry>) -> Request {
         areas: BTreeSet::new(),
         members: ["c_e863", "c_e707", "c_a825"].map(ToString::to_string).into(),
         secrets: SecretTable::default(),
+        allowed: BTreeSet::new(),
     }
 }
 

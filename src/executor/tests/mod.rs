@@ -11,6 +11,7 @@ mod groups;
 mod harness;
 mod manifest;
 mod owed;
+mod procedure;
 mod removal;
 mod revert;
 mod stage;

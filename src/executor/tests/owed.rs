@@ -203,7 +203,7 @@ fn a_restarted_unit_must_stay_up() {
 fn the_files_of_a_stopped_tenant_do_not_start_it() {
     let stopped = |running| {
         let unit = "albo.service".to_string();
-        owned_by("c_e863", Resource::Service(Service { unit, enabled: false, running }))
+        owned_by("c_e863", Resource::Service(Service { unit, enabled: false, running, within_seconds: 180 }))
     };
     for active in ["inactive", "active"] {
         let mut host = Host::new();

@@ -13,7 +13,7 @@ use crate::catalog::Stage;
 use crate::failure::{Failure, Result};
 use crate::fleet::event::Event;
 use crate::fleet::outcome::ResourceFailure;
-use crate::protocol::{FromHost, Request, ToHost};
+use crate::protocol::{Acted, FromHost, Order, Request, ToHost};
 
 /// How much of an archive travels in one message.
 const PIECE: usize = 512 * 1024;
@@ -129,6 +129,34 @@ impl Conversation {
     }
 
     fn follow(&mut self, progress: &mut Progress) -> Result<()> {
+        match self.hear(progress)? {
+            FromHost::StageDone { .. } => {
+                progress.complete = true;
+                Ok(())
+            }
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Has one act of a procedure done, and connects when that was not done before.
+    ///
+    /// # Errors
+    /// When the link cannot be made or is lost. That the act could not be done is an answer.
+    pub(in crate::fleet) fn act(&mut self, order: Order) -> Result<Acted> {
+        if self.shared.stop.requested().is_some() {
+            return Err(self.shared.stop.failure());
+        }
+        self.open()?;
+        self.begin(format!("{} {}", order.verb, order.tenant));
+        self.send(&ToHost::Act(Box::new(order)))?;
+        match self.hear(&mut Progress::default())? {
+            FromHost::Acted(acted) => Ok(acted),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Takes note of what is said about single resources, until something else is said.
+    fn hear(&mut self, progress: &mut Progress) -> Result<FromHost> {
         let host = self.host.clone();
         loop {
             match self.next_unless_stopped()? {
@@ -159,11 +187,7 @@ impl Conversation {
                     progress.notified.push(notification.clone());
                     self.tell(Event::Notified { host: host.clone(), notification });
                 }
-                FromHost::StageDone { .. } => {
-                    progress.complete = true;
-                    return Ok(());
-                }
-                other => return Err(self.unexpected(&other)),
+                other => return Ok(other),
             }
         }
     }
@@ -203,6 +227,19 @@ impl Conversation {
         self.send(&ToHost::ReadEvidence { newest })?;
         match self.next()? {
             FromHost::Evidence { chains, broken } => Ok(Evidence { chains, broken }),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Reads what a zone was before its last change on the host.
+    ///
+    /// # Errors
+    /// When the link is lost or the host cannot.
+    pub(in crate::fleet) fn read_previous_zone(&mut self, zone: String) -> Result<Option<Vec<String>>> {
+        self.begin("reading the former version of a zone");
+        self.send(&ToHost::ReadPreviousZone { zone })?;
+        match self.next()? {
+            FromHost::PreviousZone { records } => Ok(records),
             other => Err(self.unexpected(&other)),
         }
     }

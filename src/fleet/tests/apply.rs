@@ -323,9 +323,10 @@ fn evidence_goes_over_the_open_stream_or_over_one_of_its_own() {
     assert_eq!(fleet.append("app1", vec![serde_json::json!({})]).unwrap(), "head");
     assert_eq!(fleet.append("ops1", vec![serde_json::json!({})]).unwrap(), "head");
     assert_eq!(fleet.read_evidence("ops1", 5).unwrap().broken, ["w"]);
+    assert_eq!(fleet.read_previous_zone("ops1", "b.it").unwrap(), Some(vec!["b.it".to_string()]));
     fleet.end();
     assert_eq!(world.told("app1"), ["request apply", "append 1", "end"]);
-    assert_eq!(world.told("ops1"), ["append 1", "end", "read 5", "end"]);
+    assert_eq!(world.told("ops1"), ["append 1", "end", "read 5", "end", "previous b.it", "end"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::catalog::{Area, Catalog, Stage};
 use crate::failure::{Failure, Result};
 use crate::fleet::{Event, Fleet, Opening, Received, Settings, Sign, Stop, Transport, Wire, Work};
 use crate::protocol::{
-    Debt, Finding, FromHost, Holder, Mode, Operator, Outcome as Found, Request, ToHost, VERSION, write_line,
+    Acted, Debt, Finding, FromHost, Holder, Mode, Operator, Outcome as Found, Request, ToHost, VERSION, write_line,
 };
 use crate::resources::{Action, SecretTable, SigningRequest};
 use crate::ssh::{Exit, Traffic};
@@ -150,6 +150,7 @@ impl World {
             areas: BTreeSet::new(),
             members: BTreeSet::new(),
             secrets: SecretTable::default(),
+            allowed: BTreeSet::new(),
         };
         self.scripts.keys().map(request).collect()
     }
@@ -329,6 +330,11 @@ impl Run {
                     self.world.note(&self.host, format!("record {revision}"));
                     self.say(FromHost::Recorded);
                 }
+                ToHost::Act(order) => {
+                    self.world.note(&self.host, format!("act for {}", order.tenant));
+                    self.say(FromHost::Started { id: "file:/etc/x".to_string() });
+                    self.say(FromHost::Acted(Acted::Sessions(1)));
+                }
                 ToHost::Append { records } => {
                     self.world.note(&self.host, format!("append {}", records.len()));
                     self.say(FromHost::Appended { head: "head".to_string() });
@@ -336,6 +342,10 @@ impl Run {
                 ToHost::ReadEvidence { newest } => {
                     self.world.note(&self.host, format!("read {newest}"));
                     self.say(FromHost::Evidence { chains: Vec::new(), broken: vec!["w".to_string()] });
+                }
+                ToHost::ReadPreviousZone { zone } => {
+                    self.world.note(&self.host, format!("previous {zone}"));
+                    self.say(FromHost::PreviousZone { records: Some(vec![zone]) });
                 }
                 ToHost::Signed(_) => panic!("nothing to sign"),
                 ToHost::End => {

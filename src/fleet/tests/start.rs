@@ -10,6 +10,7 @@ use crate::fleet::{Checked, Event, Fleet, HostHalf, Opening, Received, Settings,
 use crate::protocol::{Mode, Operator, Request};
 use crate::resources::SecretTable;
 use crate::ssh::sshd::Sshd;
+use crate::ssh::{Concealed, Sudo, Transport as Way};
 
 /// Greets, compares, ends; like the real one it lives on its stdin.
 const HALF: &str = r#"#!/bin/sh
@@ -39,6 +40,14 @@ impl Site {
         Site { sshd: Sshd::start(options), half: HostHalf::new(HALF.as_bytes()), _tools: None }
     }
 
+    /// A site for each way to connect to it.
+    fn each() -> impl Iterator<Item = Site> {
+        [Way::Direct, Way::System].into_iter().map(|way| {
+            let site = Site::new(&[]);
+            Site { sshd: site.sshd.over(way), ..site }
+        })
+    }
+
     /// A site whose account's login shell first does this.
     fn with_profile(profile: &str) -> Site {
         Site::with_tools(&[], profile)
@@ -47,7 +56,7 @@ impl Site {
     /// A site with this script as `sudo`.
     fn with_sudo(script: &str) -> Site {
         let mut site = Site::with_tools(&[("sudo", script)], "");
-        site.sshd.target.sudo = true;
+        site.sshd.target.sudo = Sudo::Free;
         site
     }
 
@@ -93,77 +102,82 @@ fn line(wire: &mut dyn Wire) -> String {
 
 #[test]
 fn the_first_run_installs_with_two_execs_and_the_next_needs_one() {
-    let site = Site::new(&[]);
-    let seen = Mutex::new(Vec::new());
-    let mut wire = site.ssh().open("app1", &|opening| seen.lock().unwrap().push(opening)).unwrap();
-    assert!(line(&mut *wire).starts_with("{\"hello\""));
-    assert_eq!(*seen.lock().unwrap(), [Opening::LoggedIn, Opening::Installing { bytes: HALF.len() as u64 }]);
-    assert_eq!(wire.traffic().execs, 2);
-    assert_eq!(wire.traffic().sent, HALF.len() as u64);
-    wire.send(b"\"end\"\n", Instant::now() + Duration::from_secs(30)).unwrap();
-    assert_eq!(line(&mut *wire), "\"end\"");
-    assert!(wire.finish(Duration::from_secs(30)).unwrap().success());
+    for site in Site::each() {
+        let seen = Mutex::new(Vec::new());
+        let mut wire = site.ssh().open("app1", &|opening| seen.lock().unwrap().push(opening)).unwrap();
+        assert!(line(&mut *wire).starts_with("{\"hello\""));
+        assert_eq!(*seen.lock().unwrap(), [Opening::LoggedIn, Opening::Installing { bytes: HALF.len() as u64 }]);
+        assert_eq!(wire.traffic().execs, 2);
+        assert_eq!(wire.traffic().sent, HALF.len() as u64);
+        wire.send(b"\"end\"\n", Instant::now() + Duration::from_secs(30)).unwrap();
+        assert_eq!(line(&mut *wire), "\"end\"");
+        assert!(wire.finish(Duration::from_secs(30)).unwrap().success());
 
-    let wire = site.open().unwrap();
-    assert_eq!(wire.traffic().execs, 1);
-    assert_eq!(wire.traffic().sent, 0);
-    let file = std::path::Path::new(&site.folder()).join(format!("comuni-host-{}", site.half.sha256));
-    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o7777, 0o755);
-    assert_eq!(std::fs::metadata(site.folder()).unwrap().permissions().mode() & 0o7777, 0o755);
+        let wire = site.open().unwrap();
+        assert_eq!(wire.traffic().execs, 1);
+        assert_eq!(wire.traffic().sent, 0);
+        let file = std::path::Path::new(&site.folder()).join(format!("comuni-host-{}", site.half.sha256));
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o7777, 0o755);
+        assert_eq!(std::fs::metadata(site.folder()).unwrap().permissions().mode() & 0o7777, 0o755);
+    }
 }
 
 #[test]
 fn a_whole_comparison_of_a_host_is_one_exec_and_the_same_bytes_every_time() {
-    let site = Site::new(&[]);
-    let run = || {
-        let events: Arc<Mutex<Vec<Event>>> = Arc::default();
-        let seen = Arc::clone(&events);
-        let tell = Arc::new(move |event| seen.lock().unwrap().push(event));
-        let sign = Arc::new(|_: &str, _| Err("nothing to sign".to_string()));
-        let mut fleet = Fleet::new(site.ssh(), Settings::default(), tell, sign).unwrap();
-        let checked = fleet.check(vec![Request {
-            mode: Mode::Plan,
-            operator: Operator::default(),
-            verb: "plan".to_string(),
-            catalog: Catalog { host: "app1".to_string(), entries: Vec::new() },
-            owners: BTreeSet::new(),
-            areas: BTreeSet::new(),
-            members: BTreeSet::new(),
-            secrets: SecretTable::default(),
-        }]);
-        let Checked::Checked { correct: 3, fingerprint, .. } = &checked["app1"] else { panic!("{checked:?}") };
-        assert!(fingerprint.as_ref().unwrap().starts_with("serve --auth-info"), "{fingerprint:?}");
-        let ended = fleet.end();
-        assert_eq!(ended.failures, [].into());
-        ended.traffic["app1"]
-    };
-    assert_eq!(run().execs, 2);
-    let (second, third) = (run(), run());
-    assert_eq!((second.execs, second.sent), (1, third.sent));
-    assert!(second.received < 1000, "{second:?}");
+    for site in Site::each() {
+        let run = || {
+            let events: Arc<Mutex<Vec<Event>>> = Arc::default();
+            let seen = Arc::clone(&events);
+            let tell = Arc::new(move |event| seen.lock().unwrap().push(event));
+            let sign = Arc::new(|_: &str, _| Err("nothing to sign".to_string()));
+            let mut fleet = Fleet::new(site.ssh(), Settings::default(), tell, sign).unwrap();
+            let checked = fleet.check(vec![Request {
+                mode: Mode::Plan,
+                operator: Operator::default(),
+                verb: "plan".to_string(),
+                catalog: Catalog { host: "app1".to_string(), entries: Vec::new() },
+                owners: BTreeSet::new(),
+                areas: BTreeSet::new(),
+                members: BTreeSet::new(),
+                secrets: SecretTable::default(),
+                allowed: BTreeSet::new(),
+            }]);
+            let Checked::Checked { correct: 3, fingerprint, .. } = &checked["app1"] else { panic!("{checked:?}") };
+            assert!(fingerprint.as_ref().unwrap().starts_with("serve --auth-info"), "{fingerprint:?}");
+            let ended = fleet.end();
+            assert_eq!(ended.failures, [].into());
+            ended.traffic["app1"]
+        };
+        assert_eq!(run().execs, 2);
+        let (second, third) = (run(), run());
+        assert_eq!((second.execs, second.sent), (1, third.sent));
+        assert!(second.received < 1000, "{second:?}");
+    }
 }
 
 #[test]
 fn the_host_half_learns_which_key_logged_in() {
-    let site = Site::new(&[]);
-    let asking = HALF.replace("\"$1 $2\"", "\"$(cut -d' ' -f1,2 \"$3\")\"");
-    let site = Site { half: HostHalf::new(asking.into_bytes()), ..site };
-    for _ in ["installing", "installed"] {
-        let greeting = line(&mut *site.open().unwrap());
-        assert!(greeting.contains("publickey ssh-ed25519"), "{greeting}");
+    for site in Site::each() {
+        let asking = HALF.replace("\"$1 $2\"", "\"$(cut -d' ' -f1,2 \"$3\")\"");
+        let site = Site { half: HostHalf::new(asking.into_bytes()), ..site };
+        for _ in ["installing", "installed"] {
+            let greeting = line(&mut *site.open().unwrap());
+            assert!(greeting.contains("publickey ssh-ed25519"), "{greeting}");
+        }
     }
 }
 
 #[test]
 fn a_damaged_host_half_is_replaced() {
-    let site = Site::new(&[]);
-    site.open().unwrap();
-    let file = std::path::Path::new(&site.folder()).join(format!("comuni-host-{}", site.half.sha256));
-    std::fs::write(&file, "#!/bin/sh\necho evil\n").unwrap();
-    let mut wire = site.open().unwrap();
-    assert!(line(&mut *wire).starts_with("{\"hello\""));
-    assert_eq!(wire.traffic().execs, 2);
-    assert_eq!(std::fs::read(&file).unwrap(), HALF.as_bytes());
+    for site in Site::each() {
+        site.open().unwrap();
+        let file = std::path::Path::new(&site.folder()).join(format!("comuni-host-{}", site.half.sha256));
+        std::fs::write(&file, "#!/bin/sh\necho evil\n").unwrap();
+        let mut wire = site.open().unwrap();
+        assert!(line(&mut *wire).starts_with("{\"hello\""));
+        assert_eq!(wire.traffic().execs, 2);
+        assert_eq!(std::fs::read(&file).unwrap(), HALF.as_bytes());
+    }
 }
 
 #[test]
@@ -215,12 +229,13 @@ fn an_upload_that_is_cut_off_leaves_nothing_in_place() {
 
 #[test]
 fn an_upload_that_arrives_damaged_is_not_put_in_place() {
-    let mut site = Site::new(&[]);
-    let claimed = HostHalf::new(HALF.as_bytes());
-    site.half = HostHalf { sha256: claimed.sha256, bytes: Arc::from(&b"something else"[..]) };
-    let failure = site.open().err().unwrap();
-    assert!(failure.message.contains("damaged"), "{failure}");
-    assert_eq!(site.installed(), BTreeSet::new());
+    for mut site in Site::each() {
+        let claimed = HostHalf::new(HALF.as_bytes());
+        site.half = HostHalf { sha256: claimed.sha256, bytes: Arc::from(&b"something else"[..]) };
+        let failure = site.open().err().unwrap();
+        assert!(failure.message.contains("damaged"), "{failure}");
+        assert_eq!(site.installed(), BTreeSet::new());
+    }
 }
 
 #[test]
@@ -256,6 +271,82 @@ fn sudo_that_wants_a_password_is_told_with_the_remedy() {
     assert!(failure.hints[0].contains("NOPASSWD"), "{failure:?}");
 }
 
+/// What sudo does with a password: asks on stderr, reads one line of its stdin, thrice.
+const ASKING: &str = r#"
+case "$1 $2 $3" in '-k -S -p') ;; *) echo "sudo: $1 $2 $3" >&2; exit 9 ;; esac
+prompt=$4; shift 5
+for attempt in 1 2 3; do
+  printf '%s' "$prompt" >&2
+  IFS= read -r given || { echo 'sudo: no password was provided' >&2; exit 1; }
+  echo "$given" >> "$TRIED"
+  [ "$given" = 'pass word' ] && AS_ROOT=yes exec "$@"
+  echo 'Sorry, try again.' >&2
+done
+exit 1"#;
+
+/// A site whose sudo asks, with what it was answered so far.
+fn asking_site(script: &str, way: Way) -> (Site, std::path::PathBuf, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let tried = folder.path().join("tried");
+    std::fs::write(&tried, "").unwrap();
+    let script = script.replace("$TRIED", &tried.display().to_string());
+    let mut site = Site::with_tools(&[("sudo", &script)], "");
+    site.sshd = site.sshd.over(way);
+    site.sshd.target.sudo = Sudo::Password;
+    site.sshd.credentials.sudo_password = Some(Concealed::new("pass word".to_string()));
+    (site, tried, folder)
+}
+
+#[test]
+fn sudo_that_asks_is_answered_once_for_each_command_whether_the_half_is_there_or_not() {
+    for way in [Way::Direct, Way::System] {
+        let (site, tried, _folder) = asking_site(ASKING, way);
+        assert!(line(&mut *site.open().unwrap()).starts_with("{\"hello\""), "installing");
+        let mut wire = site.open().unwrap();
+        assert!(line(&mut *wire).starts_with("{\"hello\""), "starting");
+        assert_eq!(wire.traffic().execs, 1);
+        site.ssh().confirm("app1", "t0k3n-1").unwrap();
+        assert_eq!(std::fs::read_to_string(tried).unwrap(), "pass word\n".repeat(3));
+    }
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_and_said() {
+    for way in [Way::Direct, Way::System] {
+        let (mut site, tried, _folder) = asking_site(ASKING, way);
+        site.sshd.credentials.sudo_password = Some(Concealed::new("sbagliata".to_string()));
+        let failure = site.open().err().unwrap();
+        assert!(failure.message.contains("sudo does not take the password"), "{failure}");
+        assert!(!format!("{failure:?}").contains("sbagliata"));
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(std::fs::read_to_string(tried).unwrap(), "sbagliata\n", "accounts are locked after some");
+    }
+}
+
+#[test]
+fn a_password_is_not_sent_to_a_sudo_that_does_not_ask() {
+    let (site, ..) = asking_site("shift 5; exec \"$@\"", Way::Direct);
+    // The half says what it reads.
+    let echoing = HALF.replace("while read -r line; do", "while read -r line; do echo \"read $line\";");
+    let site = Site { half: HostHalf::new(echoing.into_bytes()), ..site };
+    for _ in ["installing", "installed"] {
+        let mut wire = site.open().unwrap();
+        assert!(line(&mut *wire).starts_with("{\"hello\""));
+        wire.send(b"\"alive\"\n", Instant::now() + Duration::from_secs(30)).unwrap();
+        assert_eq!(line(&mut *wire), "read \"alive\"");
+    }
+}
+
+#[test]
+fn a_host_whose_sudo_asks_is_not_even_reached_without_a_password() {
+    let (mut site, ..) = asking_site(ASKING, Way::Direct);
+    site.sshd.credentials.sudo_password = None;
+    let failure = site.open().err().unwrap();
+    assert_eq!(failure.kind.exit_code(), 64);
+    assert!(failure.hints[0].contains("COMUNI_SUDO_PASSWORD_FILE"), "{failure:?}");
+    assert!(!site.sshd.log().contains("Accepted"), "{}", site.sshd.log());
+}
+
 #[test]
 fn another_architecture_is_refused() {
     let site = Site::with_tools(&[("uname", "echo aarch64")], "");
@@ -266,16 +357,17 @@ fn another_architecture_is_refused() {
 
 #[test]
 fn a_confirmation_is_one_command_over_a_new_connection_and_never_anything_but_a_token() {
-    let site = Site::new(&[]);
-    site.open().unwrap();
-    site.ssh().confirm("app1", "t0k3n-1").unwrap();
-    let failure = site.ssh().confirm("app1", "t0k3n-2").unwrap_err();
-    assert!(failure.message.contains("exit status 1"), "{failure}");
-    let marker = site.sshd.path("marker");
-    for bad in ["", "a b", "a;b", "$(a)", &format!("x;touch {}", marker.display())] {
-        assert!(site.ssh().confirm("app1", bad).unwrap_err().message.contains("no token"), "{bad}");
+    for site in Site::each() {
+        site.open().unwrap();
+        site.ssh().confirm("app1", "t0k3n-1").unwrap();
+        let failure = site.ssh().confirm("app1", "t0k3n-2").unwrap_err();
+        assert!(failure.message.contains("exit status 1"), "{failure}");
+        let marker = site.sshd.path("marker");
+        for bad in ["", "a b", "a;b", "$(a)", &format!("x;touch {}", marker.display())] {
+            assert!(site.ssh().confirm("app1", bad).unwrap_err().message.contains("no token"), "{bad}");
+        }
+        assert!(!marker.exists());
     }
-    assert!(!marker.exists());
 }
 
 #[test]

@@ -7,9 +7,12 @@ use super::super::diagnostics::{Finding, quoted};
 use super::super::draft::{Doc, Draft};
 use super::super::source::Span;
 use super::super::syntax;
-use super::super::types::Application;
+use super::super::types::{Application, Health, Method};
 use super::super::version;
 use super::syntax as report;
+
+/// Files that the tenant's playbook writes into the same folder.
+const OURS: [&str; 4] = ["environment", "pgpass", "certificate.pem", "certificate.key"];
 
 /// Names, releases and the way from one release to the next.
 pub fn check(draft: &Draft, findings: &mut Vec<Finding>) {
@@ -39,12 +42,17 @@ fn basics(doc: &Doc<Application>, application: &Application, findings: &mut Vec<
             .help("a list, the full path first: [/usr/bin/python3, …]"),
         );
     }
-    let path = &application.health.path;
-    if !path.starts_with('/') || path.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"') {
-        findings.push(
-            Finding::error(doc.tree.place(&["health", "path"]), format!("{} is not the path of a page", quoted(path)))
-                .help("it begins with `/` and holds no space: `/health`"),
-        );
+    health(doc, &application.health, findings);
+    for name in application.runtime.files.keys() {
+        let span = doc.tree.key_place(&["runtime", "files", name]);
+        let help = "letters, digits, `.`, `_` and `-`, a letter or digit first: `settings.ini`";
+        report("name of a file", name, span, syntax::file_name(name), help, findings);
+        if OURS.contains(&name.as_str()) {
+            findings.push(
+                Finding::error(span, format!("the file {} is written by comuni itself", quoted(name)))
+                    .help("give it another name"),
+            );
+        }
     }
     let prepare = &application.runtime.prepare;
     // systemd takes signs before a path for orders, also inside quotes: `+` would run it as root, outside the sandbox.
@@ -66,7 +74,61 @@ fn basics(doc: &Doc<Application>, application: &Application, findings: &mut Vec<
     for secret in &application.secrets {
         let help = "small letters, digits and `_`: `smtp_password`";
         report("name of a secret", secret, doc.tree.key_place(&["secrets"]), syntax::word(secret), help, findings);
+        if secret.starts_with("database_") && application.database.is_some() {
+            findings.push(
+                Finding::error(
+                    doc.tree.key_place(&["secrets"]),
+                    format!("the secret `{secret}` has a name that is taken"),
+                )
+                .help("names that begin with `database_` are those of the tenant's own database"),
+            );
+        }
     }
+}
+
+fn health(doc: &Doc<Application>, health: &Health, findings: &mut Vec<Finding>) {
+    // What a template may hold is known once it is rendered.
+    let path = without_templates(&health.path);
+    if !path.starts_with('/') || path.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"') {
+        let message = format!("{} is not the path of a page", quoted(&health.path));
+        findings.push(
+            Finding::error(doc.tree.place(&["health", "path"]), message)
+                .help("it begins with `/` and holds no space: `/health`"),
+        );
+    }
+    let reads = matches!(health.method, None | Some(Method::Get | Method::Head | Method::Options));
+    if health.body.is_some() && reads {
+        findings.push(
+            Finding::error(doc.tree.place(&["health", "body"]), "a request that reads sends no body along")
+                .help("say how it is sent: `method: POST`"),
+        );
+    }
+    for (key, text) in [("body", &health.body), ("contains", &health.contains)] {
+        if text.as_ref().is_some_and(|text| text.is_empty() || text.contains(char::is_control)) {
+            findings.push(
+                Finding::error(doc.tree.place(&["health", key]), format!("`{key}` is not one line of text"))
+                    .help("write it on one line, or leave it out"),
+            );
+        }
+    }
+    let spelled = |text: &String| text.contains('/') && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    if health.media_type.as_ref().is_some_and(|text| !spelled(text)) {
+        findings.push(
+            Finding::error(doc.tree.place(&["health", "media_type"]), "not a media type")
+                .help("such as `application/json`"),
+        );
+    }
+}
+
+/// The text with every `{{ … }}` taken out.
+fn without_templates(text: &str) -> String {
+    let mut rest = text;
+    let mut plain = String::new();
+    while let Some((before, after)) = rest.split_once("{{") {
+        plain.push_str(before);
+        rest = after.split_once("}}").map_or("", |(_, after)| after);
+    }
+    plain + rest
 }
 
 fn releases(name: &str, doc: &Doc<Application>, application: &Application, findings: &mut Vec<Finding>) {

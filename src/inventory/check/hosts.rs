@@ -9,7 +9,7 @@ use super::super::diagnostics::{Finding, quoted};
 use super::super::draft::{Doc, Draft};
 use super::super::source::Span;
 use super::super::syntax;
-use super::super::types::{Host, Role};
+use super::super::types::{Host, Role, Sudo};
 use super::syntax as report;
 
 /// Names, addresses, logins, keys, and that somebody is in control.
@@ -22,6 +22,7 @@ pub fn check(draft: &Draft, findings: &mut Vec<Finding>) {
         address(name, doc, host, &mut addresses, findings);
         login(name, doc, host, findings);
         host_key(name, doc, host, findings);
+        super::ways::check(name, doc, host, draft, findings);
         if host.roles.is_empty() {
             findings.push(
                 Finding::warning(doc.tree.place(&["roles"]), format!("the host {} has no role", quoted(name)))
@@ -82,22 +83,23 @@ fn login(name: &str, doc: &Doc<Host>, host: &Host, findings: &mut Vec<Finding>) 
     // Unix allows a hyphen where our own accounts have none.
     let verdict = syntax::word(&user.replace('-', "_"));
     report("account", user, span, verdict, "an account as in /etc/passwd: `ops`", findings);
-    if user != "root" && !host.login.sudo {
+    if user != "root" && host.login.sudo == Sudo::No {
         findings.push(
             Finding::warning(span, format!("the account {} of {} cannot become root", quoted(user), quoted(name)))
-                .help("add `sudo: true` (sudo without password), or log in as root"),
+                .help("add `sudo: true` (sudo without password) or `sudo: password`, or log in as root"),
         );
     }
 }
 
 fn host_key(name: &str, doc: &Doc<Host>, host: &Host, findings: &mut Vec<Finding>) {
     match &host.host_key {
-        None => {
-            findings.push(Finding::warning(doc.head, format!("the host {} has no pinned host key", quoted(name))).help(
-                "nothing connects without: read it on the machine's console with \
-                     `cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub`, and write it here as `host_key:`",
-            ))
-        }
+        None if host.host_ca.is_some() => {}
+        None => findings.push(
+            Finding::warning(doc.head, format!("the host {} has no pinned host key", quoted(name))).help(format!(
+                "nothing connects without: `comuni hosts trust {name}` shows the machine's key and writes it here; \
+                     compare the fingerprint with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on its console"
+            )),
+        ),
         Some(key) if !is_ed25519(key) => findings.push(
             Finding::error(doc.tree.place(&["host_key"]), format!("the host key of {} cannot be read", quoted(name)))
                 .label("no ssh-ed25519 key")

@@ -5,18 +5,22 @@ mod consortium;
 mod hosts;
 mod members;
 mod tenants;
+mod ways;
+mod zones;
 
 use super::diagnostics::Finding;
 use super::draft::Draft;
 use super::source::Span;
+use super::zones::Waived;
 
-/// Every check over the whole inventory.
-pub fn all(draft: &Draft, findings: &mut Vec<Finding>) {
+/// Every check over the whole inventory. What is borne with for a while is returned.
+pub fn all(draft: &Draft, findings: &mut Vec<Finding>) -> Vec<Waived> {
     consortium::check(draft, findings);
     hosts::check(draft, findings);
     applications::check(draft, findings);
     members::check(draft, findings);
     tenants::check(draft, findings);
+    zones::check(draft, findings)
 }
 
 /// Says what the syntax of a value is not, when it is not.

@@ -52,6 +52,21 @@ pub enum Method {
     Options,
 }
 
+impl Method {
+    /// As HTTP spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+            Method::Options => "OPTIONS",
+        }
+    }
+}
+
 /// How a product runs. Arguments and values are templates over `tenant` (see `docs/templates.md`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +87,13 @@ pub struct Runtime {
     /// Environment beside the database's (`PGHOST`...).
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Settings files by name, each with its whole content. They lie in `{{ tenant.configuration }}`; the tenant can read
+    /// them and nobody else.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+    /// Seconds that `prepare` may take, and the start after it; 180 when not said.
+    #[schemars(range(min = 1, max = 3600))]
+    pub start_seconds: Option<u32>,
 }
 
 /// Where a product listens.
@@ -104,8 +126,19 @@ pub enum Engine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
-    /// Path of the page that answers 200 only when the tenant can work.
+    /// Path of the page that answers as said here only when the tenant can work. May be a template over `tenant`.
     pub path: String,
+    /// How it is asked; GET when not said.
+    pub method: Option<Method>,
+    /// What is sent along. May be a template over `tenant`, on one line.
+    pub body: Option<String>,
+    /// Media type of the body (`application/json`).
+    pub media_type: Option<String>,
+    /// The status of a healthy answer; 200 when not said.
+    #[schemars(range(min = 100, max = 599))]
+    pub status: Option<u16>,
+    /// Words that a healthy answer has in it.
+    pub contains: Option<String>,
 }
 
 /// A release.
@@ -118,9 +151,9 @@ pub struct Release {
     /// Path of the archive (`.tar.gz` with one folder at its top), from the inventory that states it. Once loaded it is
     /// absolute.
     pub source: String,
-    /// The release that must have run before this one.
+    /// The oldest release from which a tenant can come to this one in one step; an older one takes that one first.
     pub requires: Option<String>,
-    /// Going back to the release before keeps the data as they are.
+    /// The release before still works on what this one makes of the data, so that going back loses nothing.
     #[serde(default)]
     pub reversible: bool,
 }

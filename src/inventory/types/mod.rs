@@ -11,5 +11,5 @@ pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaul
 pub use dns::{
     Dns, Dnssec, Domain, DomainMode, Exchanger, Mail, NameServer, Pec, Site, Timers, Waiver, ZoneLimits, ZoneRecord,
 };
-pub use host::{Capacity, Host, Hosts, Login, Role};
+pub use host::{Capacity, Host, HostAuthority, Hosts, Login, Role, Sudo, Transport};
 pub use member::{Contacts, Member, MemberKind, Membership, Placement, Population, Status, Tenant};

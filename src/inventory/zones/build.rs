@@ -17,9 +17,11 @@ pub fn zone(scene: &Scene, name: Name, slug: &str, member: &Member) -> Served {
     let served = Served {
         mode,
         zone: Zone { name: name.clone(), records: Vec::new() },
-        origins: Vec::new(),
+        // The first one is where what is missing is told.
+        origins: vec![Origin::Member(path(["domain", "zone"]))],
         tenants: Vec::new(),
         pec: None,
+        pec_said: member.domain.as_ref().is_some_and(|domain| domain.pec.is_some()),
         unreadable: Vec::new(),
     };
     let mut builder = Builder { scene, served, apex: name, ttl: scene.dns.ttl };
@@ -70,7 +72,6 @@ impl Builder<'_> {
 
     fn servers(&mut self) {
         let dns = self.scene.dns;
-        let place = self.from(Origin::Consortium(path(["dns", "servers"])));
         for (at, server) in dns.servers.iter().enumerate() {
             let place = self.from(Origin::Consortium(vec!["dns".into(), "servers".into(), at.to_string()]));
             let Some(name) = self.name(&server.name, &Name::root(), place) else { continue };
@@ -81,6 +82,7 @@ impl Builder<'_> {
         }
         let primary = dns.servers.first().and_then(|server| Name::absolute(&server.name).ok());
         let (Some(primary), Some(contact)) = (primary, contact(&dns.contact)) else { return };
+        let place = self.from(Origin::Consortium(path(["dns", "soa"])));
         let timers = &dns.soa;
         let soa = Soa {
             primary,

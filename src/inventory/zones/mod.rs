@@ -1,13 +1,20 @@
 //! The zones that follow from the inventory: what a member says about its domain, its tenants, and the consortium's policy.
 
 mod build;
+mod import;
+mod waivers;
+pub mod yaml;
+
+pub use import::{Imported, import, is_said};
+pub use waivers::covering;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::diagnostics;
 use super::types::{Consortium, Dns, DomainMode, Host, Member};
 use super::{Body, Inventory, names};
-use crate::dns::{Finding, Name, Record, Type, Zone};
+use crate::dns::{Finding, Name, Network, Profile, Record, Type, Zone};
 
 /// A zone that we serve.
 #[derive(Debug, Clone)]
@@ -22,8 +29,27 @@ pub struct Served {
     pub tenants: Vec<(Name, IpAddr, u32)>,
     /// The name with certified mail.
     pub pec: Option<Name>,
+    /// Who takes the certified mail has been said, also when nobody does.
+    pub pec_said: bool,
     /// What could not be read.
     pub unreadable: Vec<Finding>,
+}
+
+/// A finding that is borne with for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waived {
+    /// The finding, as it is told when the waiver has ended.
+    pub finding: diagnostics::Finding,
+    /// The rule.
+    pub rule: &'static str,
+    /// The zone, without a final dot.
+    pub zone: String,
+    /// What is wrong.
+    pub message: String,
+    /// Why it is borne with.
+    pub reason: String,
+    /// The last day on which it is (ISO 8601).
+    pub until: String,
 }
 
 /// Where a record was written: keys of a file, with the numbers of list entries from 0.
@@ -46,6 +72,21 @@ pub struct Scene<'a> {
 }
 
 impl Served {
+    /// What the zone is held against.
+    pub fn profile(&self, scene: &Scene) -> Profile {
+        let servers = scene.servers().into_iter();
+        Profile {
+            whole: self.mode == DomainMode::Primary,
+            home: Some(0),
+            pec_said: self.pec_said,
+            pec: self.pec.clone(),
+            networks: scene.dns.networks.iter().filter_map(|network| Network::read(network)).collect(),
+            issuers: scene.dns.issuers.clone(),
+            servers: servers.filter_map(|(name, address)| Some((Name::absolute(&name).ok()?, address))).collect(),
+            tenants: self.tenants.clone(),
+        }
+    }
+
     /// Names and types that are not changed or removed before that is allowed by name: `comune.malnate.va.it/MX`.
     pub fn protected(&self) -> Vec<String> {
         let apex = &self.zone.name;
@@ -100,7 +141,8 @@ impl<'a> Scene<'a> {
         Some(build::zone(self, name, slug, member))
     }
 
-    fn servers(&self) -> Vec<(String, IpAddr)> {
+    /// The addresses of all name servers with their names, the primary first.
+    pub fn servers(&self) -> Vec<(String, IpAddr)> {
         let servers = self.dns.servers.iter();
         servers.filter_map(|server| Some((server.name.clone(), self.server_address(server)?))).collect()
     }

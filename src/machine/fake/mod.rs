@@ -1,6 +1,7 @@
 //! A host kept in memory, for tests: a tree of files, and small models of the programs that change a Debian host.
 
 mod accounts;
+mod knot;
 mod packages;
 mod systemd;
 mod tools;
@@ -50,7 +51,7 @@ impl Default for Fake {
 impl Fake {
     /// A freshly installed Debian: the usual directories, root's account, no packages, no units.
     pub fn new() -> Fake {
-        let programs: [(&str, Program); 19] = [
+        let programs: [(&str, Program); 23] = [
             ("groupadd", accounts::groupadd),
             ("groupdel", accounts::groupdel),
             ("useradd", accounts::useradd),
@@ -60,6 +61,10 @@ impl Fake {
             ("dpkg", packages::dpkg),
             ("systemctl", systemd::systemctl),
             ("journalctl", systemd::journalctl),
+            ("knotc", knot::knotc),
+            ("kdig", knot::kdig),
+            ("keymgr", knot::keymgr),
+            ("kzonecheck", knot::kzonecheck),
             ("openssl", tools::openssl),
             ("tar", tools::tar),
             ("chmod", tools::chmod),

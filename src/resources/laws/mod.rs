@@ -2,8 +2,10 @@
 
 mod cases;
 mod real;
+mod real_knot;
 mod samples;
 mod server;
+mod zones;
 
 use std::collections::BTreeSet;
 
@@ -36,7 +38,7 @@ pub fn secrets() -> SecretTable {
 }
 
 fn check_with(resource: &Resource, host: &Fake, secrets: &SecretTable) -> Result<Check> {
-    resource.kind().check(host, &Context { secrets, host_key: &HOST_KEY })
+    resource.kind().check(host, &Context { secrets, host_key: &HOST_KEY, allowed: &BTreeSet::new() })
 }
 
 fn check(resource: &Resource, host: &Fake) -> Check {
@@ -45,7 +47,7 @@ fn check(resource: &Resource, host: &Fake) -> Check {
 
 fn fix(resource: &Resource, host: &mut Fake) -> Result<()> {
     let secrets = secrets();
-    let context = Context { secrets: &secrets, host_key: &HOST_KEY };
+    let context = Context { secrets: &secrets, host_key: &HOST_KEY, allowed: &BTreeSet::new() };
     resource.kind().fix(host, &mut Means { context, authority: &mut Seal })
 }
 
@@ -240,7 +242,21 @@ fn a_failed_fix_carries_the_words_of_the_command() {
             tried.insert(words[0].to_string());
         }
     }
-    let programs = ["apt-get", "chmod", "groupadd", "openssl", "psql", "sleep", "sync", "systemctl", "tar", "useradd"];
+    let programs = [
+        "apt-get",
+        "chmod",
+        "groupadd",
+        "kdig",
+        "knotc",
+        "kzonecheck",
+        "openssl",
+        "psql",
+        "sleep",
+        "sync",
+        "systemctl",
+        "tar",
+        "useradd",
+    ];
     assert_eq!(tried.iter().map(String::as_str).collect::<Vec<_>>(), programs);
 }
 
@@ -290,7 +306,12 @@ fn many_resources_ask_postgresql_and_systemd_once() {
     let tenants = ["c_a826", "c_e863", "c_e707"].map(|code| {
         let unit = format!("comuni-{code}-albo.service");
         host.world.units.insert(unit.clone(), crate::machine::Unit::default());
-        Resource::Service(crate::resources::service::Service { unit, enabled: true, running: true })
+        Resource::Service(crate::resources::service::Service {
+            unit,
+            enabled: true,
+            running: true,
+            within_seconds: 180,
+        })
     });
     for resource in resources.iter().filter(ours).chain(&tenants) {
         check(resource, &host);

@@ -1,22 +1,24 @@
 //! The same against the real programs. These tests change the machine they run on, so they ask for one of their own:
 //! root, in a mount namespace with an empty `/var/lib/comuni` and a fresh PostgreSQL behind `/var/run/postgresql`.
 
+use std::collections::BTreeSet;
+
 use super::super::{Change, Kind, PostgresDatabase, PostgresGrant, PostgresRole};
 use super::{Action, Check, Context, Means, POISON, Resource, Seal, secrets};
 use crate::machine::{Command, Local, Machine};
 
-fn check(resource: &Resource, host: &Local) -> Check {
+pub(super) fn check(resource: &Resource, host: &Local) -> Check {
     let secrets = secrets();
-    let context = Context { secrets: &secrets, host_key: &[7; 32] };
+    let context = Context { secrets: &secrets, host_key: &[7; 32], allowed: &BTreeSet::new() };
     resource.kind().check(host, &context).unwrap_or_else(|failure| panic!("{}: {failure}", resource.id()))
 }
 
-fn converge(resource: &Resource, host: &mut Local) -> (Action, Vec<String>) {
+pub(super) fn converge(resource: &Resource, host: &mut Local) -> (Action, Vec<String>) {
     let Check::Differs { action, changes } = check(resource, host) else {
         panic!("{}: {:?}", resource.id(), check(resource, host))
     };
     let secrets = secrets();
-    let context = Context { secrets: &secrets, host_key: &[7; 32] };
+    let context = Context { secrets: &secrets, host_key: &[7; 32], allowed: &BTreeSet::new() };
     let fixed = resource.kind().fix(host, &mut Means { context, authority: &mut Seal });
     fixed.unwrap_or_else(|failure| panic!("{}: {failure}", resource.id()));
     assert_eq!(check(resource, host), Check::Correct, "{}", resource.id());
@@ -163,7 +165,7 @@ fn tar_and_openssl_agree() {
     );
     let Check::Differs { .. } = check(&certificate, host) else { panic!() };
     let secrets = secrets();
-    let context = Context { secrets: &secrets, host_key: &[7; 32] };
+    let context = Context { secrets: &secrets, host_key: &[7; 32], allowed: &BTreeSet::new() };
     let mut heard = Listener(String::new());
     certificate.kind().fix(host, &mut Means { context, authority: &mut heard }).unwrap();
     let command = Command::new(["openssl", "req", "-noout", "-text", "-verify"]).stdin(heard.0);
@@ -220,7 +222,7 @@ fn systemd_agrees() {
     converge(&unit("b.service", "/bin/sh -c \\\"echo no luck today; exit 4\\\""), host);
     let broken = service("b.service", true, true);
     let secrets = secrets();
-    let context = Context { secrets: &secrets, host_key: &[7; 32] };
+    let context = Context { secrets: &secrets, host_key: &[7; 32], allowed: &BTreeSet::new() };
     let failure = broken.kind().fix(host, &mut Means { context, authority: &mut Seal }).unwrap_err();
     assert!(failure.message.contains("did not stay up") && failure.message.contains("no luck today"), "{failure}");
     let Check::Differs { changes, .. } = check(&broken, host) else { panic!() };

@@ -40,6 +40,22 @@ pub(super) fn archive_hash() -> String {
     crate::digest::sha256(ARCHIVE)
 }
 
+pub(super) const ZONE: &str = r#"{"zone": {"name": "b.it", "servers": ["192.0.2.1", "192.0.2.2"], "protected": ["b.it/NS"],
+    "records": ["b.it. 3600 SOA ns1.c.it. h.c.it. 0 4 3 2 1", "b.it. 3600 NS ns1.c.it.", "b.it. 3600 NS ns2.c.it.",
+    "www.b.it. 3600 A 192.0.2.7"]}}"#;
+const ZONE_BY_HAND: &str = "b.it. 3600 SOA ns1.c.it. h.c.it. 5 4 3 2 1\nb.it. 3600 NS ns1.c.it.\nb.it. 3600 NS ns2.c.it.\nwww.b.it. 3600 A 192.0.2.8\n";
+pub(super) const ZONE_CATALOG: &str =
+    r#"{"zone_catalog": {"name": "catalog.b.it", "zones": ["b.it"], "servers": ["192.0.2.1", "192.0.2.2"]}}"#;
+
+pub(super) fn with_name_server(host: &mut Fake) {
+    host.world.notes.insert("knot".to_string(), String::new());
+    host.with_file("/etc/group", "root:x:0:\nknot:x:120:\n", 0o644);
+    host.with_file("/etc/knot/comuni.d/b.it.conf", "zone:\n  - domain: b.it\n", 0o640);
+    for folder in ["zones", "offered", "check"] {
+        host.with_directory(&format!("/var/lib/knot/{folder}"), 0o750);
+    }
+}
+
 fn nothing(_host: &mut Fake) {}
 
 fn with_account(host: &mut Fake) {
@@ -163,5 +179,9 @@ pub(super) fn samples() -> Vec<Sample> {
                 overwrite(host, "/etc/group", "root:x:0:\nadm:x:4:\nc_d951_albo:x:102:\n");
             },
         ),
+        sample(ZONE, with_name_server, |host| {
+            host.world.notes.insert("zone b.it".to_string(), ZONE_BY_HAND.to_string());
+        }),
+        sample(ZONE_CATALOG, with_name_server, |host| overwrite(host, "/var/lib/knot/offered/catalog.conf", "")),
     ]
 }

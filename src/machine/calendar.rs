@@ -1,4 +1,4 @@
-//! Moments as text, for a host that has no library of calendars.
+//! Moments in words. A static binary has no tables of time zones: UTC alone.
 
 /// Seconds since 1970 as `2018-06-20T10:00:00Z`. The days are counted from a first of March, so that the odd day of a
 /// leap year is the last of its year.

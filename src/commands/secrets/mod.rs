@@ -1,4 +1,8 @@
-//! `comuni secrets show|set`.
+//! `comuni secrets show|set|rotate|rekey`.
+
+mod rekey;
+mod rotate;
+mod tenants;
 
 use super::inventory::read;
 use crate::cli::{Global, Identity, Secrets};
@@ -12,8 +16,13 @@ use crate::secrets::{Identities, Secret, Store, Token};
 /// # Errors
 /// Exit 65 when a file is not for any identity at hand.
 pub(super) fn run(global: &Global, what: &Secrets, out: &Out) -> Result<()> {
-    let inventory = read(global, out)?.inventory;
+    let (inventory, what) = match what {
+        Secrets::Rotate(rotate) => return rotate::run(global, rotate, out),
+        Secrets::Rekey { check, identity } => return rekey::run(global, *check, identity, out),
+        other => (read(global, out)?.inventory, other),
+    };
     match what {
+        Secrets::Rotate(_) | Secrets::Rekey { .. } => Ok(()),
         Secrets::Show { token, reveal, identity } => show(&open(&inventory, identity)?, token.as_deref(), *reveal, out),
         Secrets::Set { missing: true, identity, .. } => make_missing(&mut open(&inventory, identity)?, &inventory, out),
         Secrets::Set { token, replace, identity, .. } => {
@@ -71,6 +80,14 @@ fn show(store: &Store, token: Option<&str>, reveal: bool, out: &Out) -> Result<(
         let failure = Failure::usage(format!("there is no secret {token}"));
         return Err(near.iter().fold(failure, |failure, name| failure.hint(format!("did you mean {name}?"))));
     }
+    if token.is_none() {
+        for (owner, readers) in store.readers()?.iter().filter(|(_, readers)| !readers.is_right()) {
+            out.remark(&format!(
+                "the secrets of {owner} are not for the technicians of today: {}",
+                rekey::words(readers)
+            ));
+        }
+    }
     let mut rows = vec![["TOKEN", "ID", "MADE"].map(String::from).to_vec()];
     for about in &chosen {
         let name = about.token.to_string();
@@ -86,6 +103,9 @@ fn show(store: &Store, token: Option<&str>, reveal: bool, out: &Out) -> Result<(
     }
     if rows.len() > 1 {
         out.text(&table(&rows));
+    }
+    if token.is_none() {
+        rekey::advise(store, out);
     }
     Ok(())
 }

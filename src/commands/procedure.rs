@@ -1,0 +1,241 @@
+//! What procedures share: acts on hosts one after the other, told as they happen, and one record of it all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::records::deliver;
+use super::survey::{connect, control_host, operator};
+use crate::catalog::Catalog;
+use crate::cli::Way;
+use crate::evidence::{
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, current,
+};
+use crate::failure::{Failure, Kind, Result};
+use crate::fleet::Fleet;
+use crate::inventory::Inventory;
+use crate::protocol::{Act, Acted, Operator, Order};
+use crate::report::{Out, Progress, Step, held};
+use crate::resources::{Action, SecretTable};
+
+/// A tenant, as the hosts know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Subject {
+    /// `c_e863-albo`.
+    pub(super) tenant: String,
+    /// `c_e863`.
+    pub(super) owner: String,
+}
+
+/// A procedure that is under way.
+pub(super) struct Procedure {
+    verb: &'static str,
+    fleet: Fleet,
+    progress: Arc<Progress>,
+    operator: Operator,
+    outbox: Outbox,
+    record: Record,
+    running: Running,
+    began: Instant,
+    /// How many resources were changed on each.
+    hosts: BTreeMap<String, u32>,
+    /// The worst that happened to each.
+    members: BTreeMap<String, Option<Kind>>,
+    /// The host of the last act that was not done.
+    refusing: String,
+}
+
+impl Procedure {
+    /// Begins: its record is in the outbox before any host is asked.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub(super) fn begin(
+        inventory: &Inventory,
+        way: &Way,
+        verb: &'static str,
+        owners: BTreeSet<String>,
+        out: &Out,
+    ) -> Result<Procedure> {
+        let revision = current(inventory)?;
+        let operator = operator();
+        let progress = Arc::new(Progress::new(out.clone(), verb, true));
+        let fleet = connect(inventory, way, &progress, Arc::new(|_, _| Err("a procedure signs nothing".to_string())))?;
+        let of = InventoryRecord { revision: revision.text, dirty: revision.dirty, digest: inventory.digest.clone() };
+        let mut record = Record::begin(verb, &operator, of)?;
+        record.selection.owners = owners.into_iter().collect();
+        let outbox = Outbox::of(inventory, |name| std::env::var_os(name))?;
+        let running = outbox.begin(&record)?;
+        Ok(Procedure {
+            verb,
+            fleet,
+            progress,
+            operator,
+            outbox,
+            record,
+            running,
+            began: Instant::now(),
+            hosts: BTreeMap::new(),
+            members: BTreeMap::new(),
+            refusing: String::new(),
+        })
+    }
+
+    /// Has one act done.
+    ///
+    /// # Errors
+    /// When the host cannot be reached (what it did last is then not known), somebody holds the tenant (exit 6), or the
+    /// host could not do it, which [`Refused`] tells apart.
+    pub(super) fn act(&mut self, host: &str, subject: &Subject, act: Act, secrets: SecretTable) -> Answer<Acted> {
+        let order = Order {
+            operator: self.operator.clone(),
+            verb: self.verb.to_string(),
+            tenant: subject.tenant.clone(),
+            owner: subject.owner.clone(),
+            act,
+            secrets,
+        };
+        self.hosts.entry(host.to_string()).or_default();
+        let acted = self.fleet.act(host, order);
+        if !matches!(acted, Ok(Acted::Done | Acted::Differ(_) | Acted::Sessions(_))) {
+            self.refusing = host.to_string();
+        }
+        match acted.map_err(Refused::Lost)? {
+            Acted::Busy(holder) => Err(Refused::Busy(
+                Failure::new(Kind::Busy, format!("{host}: {} is busy: {}", subject.tenant, held(&holder)))
+                    .hint("run the same command again when that has ended"),
+            )),
+            Acted::Failed(words) => Err(Refused::Failed(Failure::operation(format!("{host}: {words}")))),
+            acted => Ok(acted),
+        }
+    }
+
+    /// Ids of what is not as it must be. Nothing is written; the tenant is ours from now on.
+    ///
+    /// # Errors
+    /// As [`Procedure::act`].
+    pub(super) fn compare(
+        &mut self,
+        subject: &Subject,
+        catalog: &Catalog,
+        secrets: SecretTable,
+    ) -> Answer<Vec<String>> {
+        match self.act(&catalog.host, subject, Act::Compare(catalog.clone()), secrets)? {
+            Acted::Differ(ids) => Ok(ids),
+            other => Err(unexpected(&catalog.host, &other)),
+        }
+    }
+
+    /// Brings resources. Gives the ids of what was not as it must be.
+    ///
+    /// # Errors
+    /// As [`Procedure::act`].
+    pub(super) fn bring(&mut self, subject: &Subject, catalog: &Catalog, secrets: SecretTable) -> Answer<Vec<String>> {
+        let differing = self.compare(subject, catalog, secrets.clone())?;
+        self.act(&catalog.host, subject, Act::Bring(catalog.clone()), secrets)?;
+        *self.hosts.entry(catalog.host.clone()).or_default() += u32::try_from(differing.len()).unwrap_or(u32::MAX);
+        self.record.changes.extend(differing.iter().map(|id| ChangeRecord {
+            host: catalog.host.clone(),
+            id: id.clone(),
+            owner: subject.owner.clone(),
+            action: Action::Change,
+        }));
+        Ok(differing)
+    }
+
+    /// Lets go of a tenant on these hosts. What cannot be told is let go of when the connection ends.
+    pub(super) fn release<'h>(&mut self, hosts: impl IntoIterator<Item = &'h str>, subject: &Subject) {
+        for host in hosts {
+            let _ = self.act(host, subject, Act::Release, SecretTable::default());
+        }
+    }
+
+    /// Tells a step that is over.
+    pub(super) fn say(&self, host: &str, subject: &Subject, words: &str) {
+        self.progress.step(host, &Step::Acted(format!("{}: {words}", subject.tenant)));
+    }
+
+    /// Tells what failed, and remembers how it ended for the tenant's owner.
+    pub(super) fn ended(&mut self, subject: &Subject, result: &Result<()>) {
+        let worst = self.members.entry(subject.owner.clone()).or_default();
+        let Err(failure) = result else { return };
+        *worst = Kind::worst(worst.iter().copied().chain([failure.kind]));
+        let (owner, id) = (subject.owner.clone(), subject.tenant.clone());
+        let host = std::mem::take(&mut self.refusing);
+        self.record.failures.push(FailureRecord {
+            host: host.clone(),
+            id: Some(id.clone()),
+            message: failure.message.clone(),
+        });
+        self.progress.step(&host, &Step::Failed { id, owner, message: failure.message.clone() });
+    }
+
+    /// Somebody wants the run to stop.
+    pub(super) fn is_stopping(&self) -> Option<Failure> {
+        self.fleet.stop().requested().map(|_| self.fleet.stop().failure())
+    }
+
+    /// Ends the record with this exit and brings it to the control host.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub(super) fn end(mut self, inventory: &Inventory, kind: Option<Kind>, out: &Out) -> Result<()> {
+        let milliseconds = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        for (name, changed) in &self.hosts {
+            let failed = self.record.failures.iter().filter(|failure| failure.host == *name).count();
+            self.record.hosts.push(HostRecord {
+                name: name.clone(),
+                result: if failed == 0 { Ending::Done } else { Ending::Failed },
+                correct: 0,
+                changed: *changed,
+                failed: u32::try_from(failed).unwrap_or(u32::MAX),
+                milliseconds,
+            });
+        }
+        for body in inventory.members.values() {
+            let Some(worst) = self.members.get(&body.code) else { continue };
+            let result = match worst {
+                None => Ending::Done,
+                Some(Kind::Busy) => Ending::Busy,
+                Some(Kind::Interrupted | Kind::Terminated) => Ending::Interrupted,
+                Some(_) => Ending::Failed,
+            };
+            let (code, name) = (body.code.clone(), body.member.name.clone());
+            self.record.members.push(MemberRecord { code, name, result });
+        }
+        self.record.end(kind.map_or(0, Kind::exit_code));
+        self.running.finish(&self.record)?;
+        if let Err(failure) = deliver(&self.outbox, &self.fleet, control_host(inventory)) {
+            out.remark(&format!("the record of this run waits in the outbox: {}", failure.message));
+        }
+        self.fleet.end();
+        self.progress.finish();
+        Ok(())
+    }
+}
+
+/// What an act came to.
+pub(super) type Answer<T> = std::result::Result<T, Refused>;
+
+/// Why an act was not done.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// The host cannot be reached: what it did last is not known.
+    Lost(Failure),
+    /// Somebody holds the tenant.
+    Busy(Failure),
+    /// The host says that it could not.
+    Failed(Failure),
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Failure {
+        match refused {
+            Refused::Lost(failure) | Refused::Busy(failure) | Refused::Failed(failure) => failure,
+        }
+    }
+}
+
+pub(super) fn unexpected(host: &str, acted: &Acted) -> Refused {
+    Refused::Failed(Failure::operation(format!("{host}: the host answered something else: {acted:?}")))
+}

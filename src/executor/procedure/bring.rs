@@ -1,0 +1,116 @@
+//! Brings some resources of a tenant, outside of an apply: the same check and fix, manifest and debts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use crate::catalog::Catalog;
+use crate::executor::check::{self, Found};
+use crate::executor::journal::Journal;
+use crate::executor::key;
+use crate::executor::manifest::Manifest;
+use crate::executor::owed::{self, Owed};
+use crate::executor::session::{Session, words};
+use crate::executor::store::{self, Settings};
+use crate::executor::wire::Wire;
+use crate::failure::{Failure, Result};
+use crate::machine::Machine;
+use crate::protocol::{Holder, Mode, Order, Outcome, Request};
+use crate::resources::{Context, Notification, Resource};
+
+/// Ids of what is not as it must be.
+///
+/// # Errors
+/// When one of them cannot be told, such as a secret that is newer here than what was offered.
+pub fn compare(machine: &dyn Machine, settings: &Settings, order: &Order, catalog: &Catalog) -> Result<Vec<String>> {
+    let host_key = key::load(machine, &settings.host_key())?;
+    let manifest: Manifest = store::load(machine, &settings.manifest())?.unwrap_or_default();
+    let context = Context { secrets: &order.secrets, host_key: &host_key };
+    let mut differ = Vec::new();
+    for entry in &catalog.entries {
+        match check::compare(machine, &context, &manifest, entry, &[]) {
+            Found::Correct => {}
+            Found::Not(Outcome::Differs { .. }) => differ.push(entry.id.clone()),
+            Found::Not(outcome) => return Err(Failure::operation(format!("{}: {}", entry.id, words(&outcome)))),
+        }
+    }
+    Ok(differ)
+}
+
+/// Brings these resources in their order, then tells the daemons that they notify, also of what an earlier run owes.
+///
+/// # Errors
+/// With the first that cannot be brought, or the daemon that cannot be told. What was done is remembered.
+pub fn bring(
+    machine: &mut dyn Machine,
+    wire: &Wire,
+    settings: &Settings,
+    order: &Order,
+    catalog: &Catalog,
+    holder: Holder,
+) -> Result<()> {
+    let request = Request {
+        mode: Mode::Apply,
+        operator: order.operator.clone(),
+        verb: order.verb.clone(),
+        catalog: catalog.clone(),
+        owners: [order.owner.clone()].into(),
+        areas: catalog.entries.iter().map(|entry| entry.area).collect(),
+        members: BTreeSet::new(),
+        secrets: order.secrets.clone(),
+    };
+    let mut session = Session {
+        host_key: key::load_or_make(machine, &settings.host_key())?,
+        manifest: store::load(machine, &settings.manifest())?.unwrap_or_default(),
+        owed: Owed::load(machine, settings.owed())?,
+        journal: Journal::new(settings.journal(), &holder),
+        machine,
+        wire,
+        settings,
+        request: &request,
+        holder,
+        pending: BTreeSet::new(),
+        strange: BTreeSet::new(),
+        failed: BTreeSet::new(),
+        tenants: BTreeMap::new(),
+        refused: BTreeSet::new(),
+        unsaved: false,
+        unjudged: Default::default(),
+    };
+    let done = all(&mut session);
+    session.save()?;
+    done
+}
+
+fn all(session: &mut Session) -> Result<()> {
+    let request = session.request;
+    for entry in &request.catalog.entries {
+        session.wire.check()?;
+        if let Resource::File(file) = &entry.resource
+            && (file.validate.is_some() || file.confirm.is_some())
+        {
+            return Err(Failure::operation(format!(
+                "{} is checked together with others: only an apply brings it",
+                entry.id
+            )));
+        }
+        match session.compare(entry) {
+            Found::Correct => session.correct(entry)?,
+            Found::Not(Outcome::Differs { action, .. }) => {
+                let begin = Instant::now();
+                session.started(&entry.id)?;
+                if let Some(notification) = entry.resource.kind().notification() {
+                    session.owed.owe(session.machine, notification, &entry.owner)?;
+                }
+                session.fix_and_check(entry)?;
+                session.fixed(entry, action, begin)?;
+            }
+            Found::Not(outcome) => return Err(Failure::operation(format!("{}: {}", entry.id, words(&outcome)))),
+        }
+    }
+    let notified: BTreeSet<&Notification> =
+        request.catalog.entries.iter().filter_map(|entry| entry.resource.kind().notification()).collect();
+    match owed::pay(session, |notification| notified.contains(notification))?.first() {
+        Some(unpaid) => Err(Failure::operation(format!("{}: {}", unpaid.notification, unpaid.message))),
+        None => Ok(()),
+    }
+}

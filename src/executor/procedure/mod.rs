@@ -1,0 +1,115 @@
+//! Acts of procedures on this host: each under the lock of its tenant, which stays held from the first act to the last.
+
+mod ask;
+mod bring;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::journal::Journal;
+use super::lock::{self, Lock, Taken};
+use super::store::Settings;
+use super::wire::Wire;
+use crate::failure::{Failure, Result};
+use crate::machine::Machine;
+use crate::protocol::{Act, Acted, Holder, Order};
+use crate::resources;
+
+/// How long the host's lock is waited for: an apply may be at work on other tenants.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The acts of one conversation.
+pub struct Procedure<'a> {
+    wire: &'a Wire,
+    settings: &'a Settings,
+    fingerprint: Option<String>,
+    tenants: BTreeMap<String, Lock>,
+}
+
+/// Why an act was not done, when that is an answer and no end of the conversation.
+enum Refusal {
+    Busy(Holder),
+    Failed(Failure),
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Refusal {
+        Refusal::Failed(failure)
+    }
+}
+
+impl<'a> Procedure<'a> {
+    /// A conversation that holds no tenant yet.
+    pub fn new(wire: &'a Wire, settings: &'a Settings, fingerprint: Option<String>) -> Procedure<'a> {
+        Procedure { wire, settings, fingerprint, tenants: BTreeMap::new() }
+    }
+
+    /// Does one act. That it could not be done is an answer too.
+    ///
+    /// # Errors
+    /// When the other side is gone.
+    pub fn act(&mut self, machine: &mut dyn Machine, order: &Order) -> Result<Acted> {
+        let done = self.lock(machine, order).and_then(|holder| self.do_it(machine, order, &holder));
+        self.wire.check()?;
+        Ok(match done {
+            Ok(acted) => acted,
+            Err(Refusal::Busy(holder)) => Acted::Busy(holder),
+            // The words of a program may repeat what it read.
+            Err(Refusal::Failed(failure)) => Acted::Failed(order.secrets.mask(&failure.message)),
+        })
+    }
+
+    fn lock(&mut self, machine: &dyn Machine, order: &Order) -> std::result::Result<Holder, Refusal> {
+        if order.tenant.contains('/') {
+            return Err(Failure::operation(format!("{} is no tenant", order.tenant)).into());
+        }
+        let mut operator = order.operator.clone();
+        operator.fingerprint.clone_from(&self.fingerprint);
+        let holder = Holder { operator, verb: order.verb.clone(), since: machine.now() };
+        if !self.tenants.contains_key(&order.tenant) {
+            match lock::take(&self.settings.tenant_lock(&order.tenant), &holder)? {
+                Taken::Held(lock) => self.tenants.insert(order.tenant.clone(), lock),
+                Taken::Busy(other) => return Err(Refusal::Busy(other)),
+            };
+        }
+        Ok(holder)
+    }
+
+    fn do_it(
+        &mut self,
+        machine: &mut dyn Machine,
+        order: &Order,
+        holder: &Holder,
+    ) -> std::result::Result<Acted, Refusal> {
+        let mut journal = Journal::new(self.settings.journal(), holder);
+        let mut note = |machine: &mut dyn Machine, act: &str| {
+            journal.write(machine, "act", json!({ "tenant": order.tenant, "act": act }))
+        };
+        match &order.act {
+            Act::Compare(catalog) => Ok(Acted::Differ(bring::compare(machine, self.settings, order, catalog)?)),
+            Act::Bring(catalog) => {
+                note(machine, "bring")?;
+                let _host = match lock::wait_or_say(&self.settings.lock(), holder, PATIENCE)? {
+                    Taken::Held(lock) => lock,
+                    Taken::Busy(other) => return Err(Refusal::Busy(other)),
+                };
+                bring::bring(machine, self.wire, self.settings, order, catalog, holder.clone())?;
+                Ok(Acted::Done)
+            }
+            Act::Ask(health) => {
+                ask::until_healthy(machine, self.wire, health)?;
+                Ok(Acted::Done)
+            }
+            Act::EndSessions { role } => {
+                note(machine, "end sessions")?;
+                Ok(Acted::Sessions(resources::end_sessions(machine, role)?))
+            }
+            Act::Release => {
+                self.tenants.remove(&order.tenant);
+                Ok(Acted::Done)
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Acts of a procedure, one after the other on one stream.
+
+use super::scripted::{Script, World};
+use crate::failure::Kind;
+use crate::fleet::{Event, Settings};
+use crate::protocol::{Act, Acted, Operator, Order};
+use crate::resources::SecretTable;
+
+fn order() -> Order {
+    Order {
+        operator: Operator::default(),
+        verb: "secrets rotate".to_string(),
+        tenant: "c_e863-albo".to_string(),
+        owner: "c_e863".to_string(),
+        act: Act::EndSessions { role: "c_e863_albo_a".to_string() },
+        secrets: SecretTable::default(),
+    }
+}
+
+#[test]
+fn the_stream_stays_open_between_two_acts_and_ends_well() {
+    let world = World::new([("db1", Script::default())]);
+    let mut fleet = world.fleet(Settings::default());
+    assert_eq!(fleet.act("db1", order()).unwrap(), Acted::Sessions(1));
+    assert_eq!(fleet.act("db1", order()).unwrap(), Acted::Sessions(1));
+    let ended = fleet.end();
+    assert!(ended.failures.is_empty(), "{:?}", ended.failures);
+    assert_eq!(ended.traffic["db1"].execs, 1);
+    assert_eq!(world.told("db1"), ["act for c_e863-albo", "act for c_e863-albo", "end"]);
+    assert!(world.events().iter().any(|event| matches!(event, Event::Started { id, .. } if id == "file:/etc/x")));
+}
+
+#[test]
+fn a_host_that_cannot_be_reached_is_a_failure_each_time() {
+    let world = World::new([("db1", Script { unreachable: true, ..Script::default() })]);
+    let mut fleet = world.fleet(Settings::default());
+    for _ in 0..2 {
+        assert!(fleet.act("db1", order()).unwrap_err().message.contains("no route"));
+    }
+}
+
+#[test]
+fn after_a_signal_no_act_is_begun() {
+    let world = World::new([("db1", Script::default())]);
+    let mut fleet = world.fleet(Settings::default());
+    fleet.act("db1", order()).unwrap();
+    fleet.stop().raise(Kind::Interrupted);
+    assert_eq!(fleet.act("db1", order()).unwrap_err().kind, Kind::Interrupted);
+    assert_eq!(world.told("db1").iter().filter(|told| told.starts_with("act")).count(), 1);
+}

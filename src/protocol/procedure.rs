@@ -1,0 +1,77 @@
+//! One act of a procedure on a host. A procedure is a closed list of ordered acts with a point of no return, and control
+//! walks through it; what a host can be asked to do for one is here.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Holder, Operator};
+use crate::catalog::Catalog;
+use crate::resources::SecretTable;
+
+/// One act for one tenant. The first one takes the tenant's lock, which is held until [`Act::Release`] or the end of the
+/// conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// For the lock.
+    pub operator: Operator,
+    /// The procedure, for the lock and the journal: `secrets rotate`.
+    pub verb: String,
+    /// The tenant: `c_e863-albo`.
+    pub tenant: String,
+    /// Whose it is: `c_e863`.
+    pub owner: String,
+    /// What to do.
+    pub act: Act,
+    /// Values of the tokens that the act needs.
+    pub secrets: SecretTable,
+}
+
+/// What a procedure can ask of a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Say which of these resources are not as they must be. Writes nothing. Answered by [`Acted::Differ`].
+    Compare(Catalog),
+    /// Bring these resources and nothing else, and tell the daemons that read them. Answered by [`Acted::Done`].
+    Bring(Catalog),
+    /// Ask the application itself for its health page, not over nginx, until it says 200 or the time is over.
+    /// Answered by [`Acted::Done`].
+    Ask(Health),
+    /// End the sessions of a database role. Answered by [`Acted::Sessions`].
+    EndSessions {
+        /// Its name.
+        role: String,
+    },
+    /// The procedure is over for this tenant: free its lock. Answered by [`Acted::Done`].
+    Release,
+}
+
+/// Where an application answers for its health.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Its unix socket, or none when it listens on a port.
+    pub socket: Option<String>,
+    /// Its port on the loopback address.
+    pub port: Option<u16>,
+    /// The name it answers under.
+    pub host_name: String,
+    /// The path of the page.
+    pub path: String,
+    /// Seconds after which it counts as unhealthy.
+    pub patience: u32,
+}
+
+/// What came of an act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Acted {
+    /// It was done.
+    Done,
+    /// Ids of what is not as it must be; empty when all is.
+    Differ(Vec<String>),
+    /// So many sessions were ended.
+    Sessions(u32),
+    /// Somebody holds the tenant's lock, or the host's for too long; nothing was done.
+    Busy(Holder),
+    /// It could not be done, with the host's own words. What was done before that stays.
+    Failed(String),
+}
