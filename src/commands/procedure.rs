@@ -46,7 +46,7 @@ pub(super) struct Procedure {
 }
 
 impl Procedure {
-    /// Begins: its record is in the outbox before any host is asked.
+    /// Begins with these `hosts`: its record is in the outbox before any of them is asked.
     ///
     /// # Errors
     /// When the record cannot be written.
@@ -55,12 +55,15 @@ impl Procedure {
         way: &Way,
         verb: &'static str,
         owners: BTreeSet<String>,
+        hosts: &BTreeSet<&str>,
         out: &Out,
     ) -> Result<Procedure> {
         let revision = current(inventory)?;
         let operator = operator();
         let progress = Arc::new(Progress::new(out.clone(), verb, true));
-        let fleet = connect(inventory, way, &progress, Arc::new(|_, _| Err("a procedure signs nothing".to_string())))?;
+        let asked: Vec<&str> = hosts.iter().copied().chain(control_host(inventory)).collect();
+        let sign = Arc::new(|_: &str, _: &_| Err("a procedure signs nothing".to_string()));
+        let fleet = connect(inventory, &asked, way, &progress, sign, out)?;
         let of = InventoryRecord { revision: revision.text, dirty: revision.dirty, digest: inventory.digest.clone() };
         let mut record = Record::begin(verb, &operator, of)?;
         record.selection.owners = owners.into_iter().collect();

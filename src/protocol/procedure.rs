@@ -33,7 +33,7 @@ pub enum Act {
     Compare(Catalog),
     /// Bring these resources and nothing else, and tell the daemons that read them. Answered by [`Acted::Done`].
     Bring(Catalog),
-    /// Ask the application itself for its health page, not over nginx, until it says 200 or the time is over.
+    /// Ask the application itself for its health, not over nginx, until it is well or the time is over.
     /// Answered by [`Acted::Done`].
     Ask(Health),
     /// End the sessions of a database role. Answered by [`Acted::Sessions`].
@@ -56,6 +56,14 @@ pub struct Health {
     pub host_name: String,
     /// The path of the page.
     pub path: String,
+    /// HTTP method.
+    pub method: String,
+    /// What is sent along, with its media type.
+    pub body: Option<(String, String)>,
+    /// The status of a healthy answer.
+    pub status: u16,
+    /// Words that a healthy answer has in it.
+    pub contains: Option<String>,
     /// Seconds after which it counts as unhealthy.
     pub patience: u32,
 }

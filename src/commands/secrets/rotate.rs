@@ -34,7 +34,8 @@ pub(super) fn run(global: &Global, rotate: &Rotate, out: &Out) -> Result<()> {
         }
     }
     let owners = tenants.iter().map(|tenant| tenant.subject.owner.clone()).collect();
-    let mut procedure = Procedure::begin(&inventory, &rotate.way, "secrets rotate", owners, out)?;
+    let hosts = tenants.iter().flat_map(Tenant::hosts).collect();
+    let mut procedure = Procedure::begin(&inventory, &rotate.way, "secrets rotate", owners, &hosts, out)?;
     let mut kinds = Vec::new();
     for tenant in &tenants {
         let rotated = match procedure.is_stopping() {

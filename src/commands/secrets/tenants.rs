@@ -11,7 +11,7 @@ use crate::protocol::Health;
 use crate::resources::Resource;
 use crate::secrets::{ACTIVE_TOKENS, PASSWORD_TOKENS, Token};
 
-/// Seconds in which an application must become healthy after a restart.
+/// Seconds in which an application must become healthy after a restart, unless its catalogue grants it more.
 const PATIENCE: u32 = 60;
 
 /// A tenant with a database, and what of it the steps of a rotation bring.
@@ -82,8 +82,19 @@ pub(super) fn chosen(inventory: &Inventory, members: &[String], applications: &[
                 services: part(&is_unit),
                 health: (!values.stopped).then(|| {
                     let socket = values.application.listens_on_socket.then(|| values.socket.clone());
-                    let (host_name, path) = (values.host_name.clone(), values.application.health.clone());
-                    let health = Health { socket, port: values.port, host_name, path, patience: PATIENCE };
+                    let patience = PATIENCE.max(values.application.start_seconds);
+                    let asked = values.application.health.clone();
+                    let health = Health {
+                        socket,
+                        port: values.port,
+                        host_name: values.host_name.clone(),
+                        path: asked.path,
+                        method: asked.method.name().to_string(),
+                        body: asked.media_type.zip(asked.body),
+                        status: asked.status,
+                        contains: asked.contains,
+                        patience,
+                    };
                     (values.application_host.name.clone(), health)
                 }),
             };

@@ -24,7 +24,7 @@ use crate::resources::{Context, Notification, Resource};
 pub fn compare(machine: &dyn Machine, settings: &Settings, order: &Order, catalog: &Catalog) -> Result<Vec<String>> {
     let host_key = key::load(machine, &settings.host_key())?;
     let manifest: Manifest = store::load(machine, &settings.manifest())?.unwrap_or_default();
-    let context = Context { secrets: &order.secrets, host_key: &host_key };
+    let context = Context { secrets: &order.secrets, host_key: &host_key, allowed: &BTreeSet::new() };
     let mut differ = Vec::new();
     for entry in &catalog.entries {
         match check::compare(machine, &context, &manifest, entry, &[]) {
@@ -57,6 +57,7 @@ pub fn bring(
         areas: catalog.entries.iter().map(|entry| entry.area).collect(),
         members: BTreeSet::new(),
         secrets: order.secrets.clone(),
+        allowed: BTreeSet::new(),
     };
     let mut session = Session {
         host_key: key::load_or_make(machine, &settings.host_key())?,

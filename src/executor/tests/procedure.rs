@@ -175,6 +175,20 @@ fn what_is_checked_together_with_other_tenants_is_refused() {
     assert_eq!(acted, [Acted::Done], "anything else is brought");
 }
 
+fn health(patience: u32) -> Health {
+    Health {
+        socket: Some("/run/albo/http.sock".to_string()),
+        port: None,
+        host_name: "albo.comune.malnate.va.it".to_string(),
+        path: "/health".to_string(),
+        method: "GET".to_string(),
+        body: None,
+        status: 200,
+        contains: None,
+        patience,
+    }
+}
+
 #[test]
 fn an_application_is_asked_by_its_own_socket_until_it_is_healthy_or_the_time_is_over() {
     let mut host = applied();
@@ -182,18 +196,35 @@ fn an_application_is_asked_by_its_own_socket_until_it_is_healthy_or_the_time_is_
         assert!(command.argv.windows(2).any(|words| words == ["--unix-socket", "/run/albo/http.sock"]));
         let asked = world.notes.get("asked").map_or(0, |count| count.parse().unwrap_or(0)) + 1;
         world.notes.insert("asked".to_string(), asked.to_string());
-        said(0, if asked < 3 { "503" } else { "200" })
+        said(0, if asked < 3 { "no\n503" } else { "yes\n200" })
     });
     host.fake.program("sleep", |_, _| said(0, ""));
-    let health = |patience| Health {
-        socket: Some("/run/albo/http.sock".to_string()),
-        port: None,
-        host_name: "albo.comune.malnate.va.it".to_string(),
-        path: "/health".to_string(),
-        patience,
-    };
     let acted = acts(&mut host, vec![order(Act::Ask(health(0)), SecretTable::default())]);
     assert!(matches!(&acted[..], [Acted::Failed(words)] if words.contains("/health says 503, not 200")), "{acted:?}");
     assert_eq!(acts(&mut host, vec![order(Act::Ask(health(3600)), SecretTable::default())]), [Acted::Done]);
     assert_eq!(host.fake.world.notes["asked"], "3");
+}
+
+#[test]
+fn an_application_without_a_page_is_asked_as_the_catalogue_says() {
+    let mut host = applied();
+    host.fake.program("curl", |_, command| {
+        let has = |pair: [&str; 2]| command.argv.windows(2).any(|words| words == pair);
+        assert!(
+            has(["--request", "POST"])
+                && has(["--data-raw", "{}"])
+                && has(["--header", "Content-Type: application/json"])
+        );
+        said(0, "LoginException\n200")
+    });
+    let asks = |contains: &str| Health {
+        method: "POST".to_string(),
+        body: Some(("application/json".to_string(), "{}".to_string())),
+        contains: Some(contains.to_string()),
+        ..health(0)
+    };
+    let act = |health| vec![order(Act::Ask(health), SecretTable::default())];
+    assert_eq!(acts(&mut host, act(asks("LoginException"))), [Acted::Done]);
+    let acted = acts(&mut host, act(asks("Welcome")));
+    assert!(matches!(&acted[..], [Acted::Failed(words)] if words.contains("says 200 without `Welcome`")), "{acted:?}");
 }
