@@ -62,7 +62,7 @@ impl Procedure {
         let operator = operator();
         let progress = Arc::new(Progress::new(out.clone(), verb, true));
         let asked: Vec<&str> = hosts.iter().copied().chain(control_host(inventory)).collect();
-        let sign = Arc::new(|_: &str, _: &_| Err("a procedure signs nothing".to_string()));
+        let sign = Arc::new(|_: &str, _| Err("a procedure signs nothing".to_string()));
         let fleet = connect(inventory, &asked, way, &progress, sign, out)?;
         let of = InventoryRecord { revision: revision.text, dirty: revision.dirty, digest: inventory.digest.clone() };
         let mut record = Record::begin(verb, &operator, of)?;
