@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Lower-case hexadecimal.
@@ -31,6 +32,23 @@ pub fn sha256_of(mut reader: impl Read) -> io::Result<String> {
     }
 }
 
+/// JSON with sorted keys and no spaces, however the library orders its maps: equal values give equal digests.
+pub fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let mut names: Vec<_> = fields.keys().collect();
+            names.sort();
+            let inner: Vec<_> = names
+                .into_iter()
+                .map(|name| format!("{}:{}", Value::from(name.as_str()), canonical(&fields[name.as_str()])))
+                .collect();
+            format!("{{{}}}", inner.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        scalar => scalar.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +58,12 @@ mod tests {
         let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256("abc"), known);
         assert_eq!(sha256_of("abc".as_bytes()).unwrap(), known);
+    }
+
+    #[test]
+    fn values_that_are_equal_are_written_alike() {
+        let one: Value = serde_json::from_str(r#"{ "b": [1, {"y": null, "x": "\u00e0"}], "a": true }"#).unwrap();
+        assert_eq!(canonical(&one), r#"{"a":true,"b":[1,{"x":"à","y":null}]}"#);
     }
 
     #[test]

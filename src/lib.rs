@@ -37,6 +37,8 @@ pub mod fleet;
 #[cfg(feature = "control")]
 pub mod evidence;
 #[cfg(feature = "control")]
+pub mod saved;
+#[cfg(feature = "control")]
 pub mod report;
 #[cfg(feature = "control")]
 pub mod commands;

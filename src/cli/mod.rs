@@ -82,7 +82,7 @@ pub enum Verb {
     },
     /// Compare the hosts with the inventory; change nothing
     #[command(
-        after_help = "Examples:\n  comuni plan\n  comuni plan --member malnate --area tenant\n  comuni plan --detailed-exitcode    # 2 when changes are pending, for cron"
+        after_help = "Examples:\n  comuni plan\n  comuni plan --member malnate --area tenant\n  comuni plan --detailed-exitcode    # 2 when changes are pending, for cron\n  comuni plan --out monday.json      # then: comuni show plan monday.json; comuni apply monday.json"
     )]
     Plan {
         /// What to look at.
@@ -91,15 +91,21 @@ pub enum Verb {
         /// How to reach the hosts.
         #[command(flatten)]
         way: Way,
+        /// Save the plan in a file, to be read, attached to a ticket, and applied as long as nothing has moved
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
         /// Exit with 2 when changes are pending
         #[arg(long)]
         detailed_exitcode: bool,
     },
     /// Bring the hosts to what the inventory says
     #[command(
-        after_help = "Examples:\n  comuni apply\n  comuni apply --member lozza --yes\n  comuni apply --host app1 --area host --allow removals"
+        after_help = "Examples:\n  comuni apply\n  comuni apply --member lozza --yes\n  comuni apply --host app1 --area host --allow removals\n  comuni apply monday.json    # what `comuni plan --out monday.json` saved, and nothing else"
     )]
     Apply {
+        /// A saved plan (`comuni plan --out FILE`): refused before any change when anything it stands on has moved
+        #[arg(value_name = "PLANFILE", conflicts_with_all = ["members", "hosts", "areas", "older_inventory"])]
+        plan_file: Option<PathBuf>,
         /// What to work on.
         #[command(flatten)]
         selectors: Selectors,
@@ -115,6 +121,25 @@ pub enum Verb {
         /// zone as NAME/TYPE (pec.comune.lozza.va.it/MX). Can be repeated.
         #[arg(long, value_name = "WHAT")]
         allow: Vec<Allowance>,
+    },
+    /// Say with your ssh key that a saved plan may be applied
+    ///
+    /// Shows the plan, asks, and adds who signed, when and the signature to its file. Whoever applies the plan sees it, and
+    /// the record of that run keeps it. No host is asked.
+    #[command(
+        name = "sign-off",
+        after_help = "Examples:\n  comuni sign-off monday.json --key ~/.ssh/id_ed25519\n  comuni sign-off monday.json --key ~/.ssh/id_ed25519.pub    # the private half is in the agent"
+    )]
+    SignOff {
+        /// The file that `comuni plan --out` wrote
+        #[arg(value_name = "PLANFILE")]
+        plan_file: PathBuf,
+        /// File with your ssh key, or with its public half when an agent has it
+        #[arg(long, value_name = "FILE", env = "COMUNI_SSH_KEY", value_delimiter = ':', required = true)]
+        key: Vec<PathBuf>,
+        /// Do not ask; compulsory without a terminal
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Show, set and change secrets, and who can read them
     #[command(subcommand)]
@@ -189,6 +214,12 @@ pub enum Show {
     Application {
         /// Name
         name: String,
+    },
+    /// A saved plan: who planned it, when, from which inventory, and what it would do
+    Plan {
+        /// The file that `comuni plan --out` wrote
+        #[arg(value_name = "PLANFILE")]
+        file: PathBuf,
     },
 }
 
@@ -322,6 +353,7 @@ impl Verb {
             Verb::Schema { .. } => "schema",
             Verb::Plan { .. } => "plan",
             Verb::Apply { .. } => "apply",
+            Verb::SignOff { .. } => "sign-off",
             Verb::Secrets(_) => "secrets",
             Verb::Dns(_) => "dns",
             Verb::History { .. } => "history",

@@ -1,17 +1,23 @@
 //! `comuni apply`: compare, ask, bring about, record.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::records::Recorder;
-use super::survey::{Survey, survey};
+use super::saved::{self, Held};
+use super::survey::{Scope, Survey, prepare};
 use super::{archives, brake, zone_brake};
 use crate::cli::{Allowance, Global, Selectors, Way};
+use crate::compile::Compiled;
+use crate::evidence::clock;
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{Checked, HostOutcome, HostState, Work};
+use crate::inventory::Inventory;
 use crate::protocol::Mode;
 use crate::report::json::Object;
-use crate::report::{HostSummary, Out, RunSummary, consent};
+use crate::report::{HostSummary, Out, PlanView, RunSummary, consent, saved_plan};
+use crate::saved::Document;
 
 /// # Errors
 /// Exit 3 when some was done and some not; 1 when nothing could be done; 6 when somebody else is at it; 64 without
@@ -25,7 +31,8 @@ pub(super) fn run(
     out: &Out,
 ) -> Result<()> {
     let began = Instant::now();
-    let survey = survey(global, selectors, way, Mode::Apply, &zone_brake::names(allow), out)?;
+    let prepared = prepare(global, Scope::Selected(selectors), way, out)?;
+    let survey = prepared.ask(way, Mode::Apply, &zone_brake::names(allow), out)?;
     agreed(survey, "Apply these changes?", yes, allow, began, out)
 }
 
@@ -34,7 +41,7 @@ pub(super) fn run(
 /// # Errors
 /// As [`run`].
 pub(super) fn agreed(
-    mut survey: Survey,
+    survey: Survey,
     question: &'static str,
     yes: bool,
     allow: &[Allowance],
@@ -46,28 +53,85 @@ pub(super) fn agreed(
     for object in Object::plan(&plan) {
         out.object(&object);
     }
-    brake::check(&plan.hosts, &survey.inventory.consortium.limits, allow).inspect_err(|_| out.text(&plan.text(out)))?;
-    let zone_limits = survey.inventory.consortium.dns.as_ref().map(|dns| dns.limits.clone()).unwrap_or_default();
-    zone_brake::check(&plan.hosts, &survey.compiled.catalogs, &zone_limits, allow)
-        .inspect_err(|_| out.text(&plan.text(out)))?;
+    brake(&plan, &survey.inventory, &survey.compiled, allow).inspect_err(|_| out.text(&plan.text(out)))?;
     let local = archives::checked(&survey.compiled, missing_archives(&survey))?;
     if counts.may_change() && !yes {
         survey.progress.finish();
         out.text(&plan.text(out));
         let asking = out.clone();
-        if !survey.fleet.attend(move || consent(&asking, question))?? {
-            return Err(Failure::operation("not applied: the answer was not `yes`"));
-        }
+        must_agree(survey.fleet.attend(move || consent(&asking, question))??)?;
     } else {
         out.text(&plan.brief(out));
     }
-    survey.progress.expect(u64::from(counts.fixes()));
-    let mut recorder = Recorder::begin(&survey)?;
+    carry_out(survey, local, None, began, out)
+}
+
+/// `comuni apply PLANFILE`. All that can refuse it without a host comes first, then the question, then the hosts: so
+/// there is no time to speak of between their word and the first change.
+///
+/// # Errors
+/// As [`run`]; 1 with all that moved when the plan does not hold any more, 4 when its file was changed.
+pub(super) fn run_saved(
+    global: &Global,
+    file: &Path,
+    way: &Way,
+    yes: bool,
+    allow: &[Allowance],
+    out: &Out,
+) -> Result<()> {
+    let began = Instant::now();
+    let document = crate::saved::read(file)?;
+    let plan = saved::view(&document.plan);
+    let counts = plan.counts();
+    out.object(&Object::saved_plan(&document));
+    for object in Object::plan(&plan) {
+        out.object(&object);
+    }
+    let prepared = prepare(global, Scope::Planned(&document.plan), way, out)?;
+    let ground = prepared.ground()?;
+    let held = Held { file, document, ground };
+    held.on_this_machine(out)?;
+    brake(&plan, &prepared.inventory, &prepared.compiled, allow).inspect_err(|_| out.text(&plan.text(out)))?;
+    out.text(&saved_plan(&held.document, clock::now()));
+    if counts.may_change() && !yes {
+        out.text(&format!("\n{}", plan.text(out)));
+        must_agree(consent(out, "Apply this plan?")?)?;
+    } else {
+        out.text(&plan.brief(out));
+    }
+    let survey = prepared.ask(way, Mode::Confirm, &zone_brake::names(allow), out)?;
+    held.on_hosts(&survey, out)?;
+    let local = archives::checked(&survey.compiled, missing_archives(&survey))?;
+    carry_out(survey, local, Some(&held.document), began, out)
+}
+
+/// # Errors
+/// What goes beyond the limits of the consortium or of a zone, with the options that allow it.
+fn brake(plan: &PlanView, inventory: &Inventory, compiled: &Compiled, allow: &[Allowance]) -> Result<()> {
+    brake::check(&plan.hosts, &inventory.consortium.limits, allow)?;
+    let zone_limits = inventory.consortium.dns.as_ref().map(|dns| dns.limits.clone()).unwrap_or_default();
+    zone_brake::check(&plan.hosts, &compiled.catalogs, &zone_limits, allow)
+}
+
+fn must_agree(agreed: bool) -> Result<()> {
+    if agreed { Ok(()) } else { Err(Failure::operation("not applied: the answer was not `yes`")) }
+}
+
+/// Changes the hosts that were asked, and records it.
+fn carry_out(
+    mut survey: Survey,
+    archives: BTreeMap<String, PathBuf>,
+    saved: Option<&Document>,
+    began: Instant,
+    out: &Out,
+) -> Result<()> {
+    survey.progress.expect(u64::from(survey.plan().counts().fixes()));
+    let mut recorder = Recorder::begin(&survey, saved)?;
     survey.revision.commit()?;
     let work = Work {
         hosts: survey.checked.keys().cloned().collect(),
         revision: survey.revision.text.clone(),
-        archives: local,
+        archives,
         placements: placements(&survey),
         without: BTreeMap::new(),
     };

@@ -6,7 +6,7 @@ use super::inventory::read;
 use super::survey::{connect, control_host};
 use crate::cli::{Global, Way};
 use crate::evidence::history::{Chains, Filter, HistoryLine, merge};
-use crate::evidence::{Outbox, clock};
+use crate::evidence::{Outbox, Who, clock};
 use crate::failure::{Failure, Kind, Result};
 use crate::inventory::select;
 use crate::report::json::Object;
@@ -48,7 +48,11 @@ pub(super) fn run(
     let broken = !chains.broken.is_empty();
     let outbox = Outbox::of(&inventory, |name| std::env::var_os(name))?.undelivered()?;
     let history = merge(&chains, &outbox).filtered(&Filter { member, verb: None, since, last: Some(last as usize) });
-    let mut rows = vec![["WHEN", "VERB", "WHO", "EXIT", "FIXED", "FAILED", "INVENTORY"].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["WHEN", "VERB", "WHO", "EXIT", "FIXED", "FAILED", "PLANNED BY", "SIGNED OFF BY", "INVENTORY"]
+            .map(String::from)
+            .to_vec(),
+    ];
     for line in &history.lines {
         rows.push(row(line));
         let value = serde_json::to_value(line).unwrap_or_default();
@@ -83,6 +87,13 @@ fn row(line: &HistoryLine) -> Vec<String> {
         record.exit_code.map_or("killed".to_string(), |code| code.to_string()),
         fixed.to_string(),
         record.failures.len().to_string(),
+        names(record.plan.iter().map(|plan| &plan.planner)),
+        names(record.plan.iter().flat_map(|plan| &plan.sign_offs).map(|made| &made.who)),
         inventory,
     ]
+}
+
+fn names<'a>(people: impl Iterator<Item = &'a Who>) -> String {
+    let names: Vec<String> = people.map(|who| format!("{}@{}", who.user, who.machine)).collect();
+    if names.is_empty() { "-".to_string() } else { names.join(", ") }
 }

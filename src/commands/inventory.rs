@@ -116,21 +116,26 @@ pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
 
 /// `comuni show`
 pub(super) fn show(global: &Global, what: &Show, out: &Out) -> Result<()> {
-    let loaded = read(global, out)?;
+    // A saved plan can be read without any inventory.
+    let loaded = || read(global, out);
     match what {
+        Show::Plan { file } => super::saved::show(file, out)?,
         Show::Member { name } => {
+            let loaded = loaded()?;
             let mut member = shown::member(&loaded, name)?;
             member.derived.extend(super::dns::seen_ds(&loaded.inventory, &member.name));
             view(&member, out);
         }
-        Show::Application { name } => view(&shown::application(&loaded, name)?, out),
+        Show::Application { name } => view(&shown::application(&loaded()?, name)?, out),
         Show::Host { name } => {
+            let loaded = loaded()?;
             for host in select::hosts(&loaded.inventory, std::slice::from_ref(name))? {
                 view(&shown::host(&loaded, &host)?, out);
                 carried(&loaded, &host, out)?;
             }
         }
         Show::Catalog { name } => {
+            let loaded = loaded()?;
             let host = select::one(&loaded.inventory, select::Noun::Host, name)?;
             let selection = Selection { hosts: [host].into(), ..Selection::default() };
             for catalog in compile(&loaded.inventory, &selection)?.catalogs.values() {
@@ -195,11 +200,12 @@ fn view(view: &View, out: &Out) {
 pub(super) fn schema(global: &Global, directory: Option<&Path>, out: &Out) -> Result<()> {
     let directory = directory.map_or_else(|| folder(global).join("schema"), Path::to_path_buf);
     let mut written = start::write_schemas(&directory)?;
-    let output = directory.join("output.json");
-    let text = serde_json::to_string_pretty(&json::schema()).map_err(|error| Failure::operation(error.to_string()))?;
-    crate::disk::replace(&output, format!("{text}\n").as_bytes(), 0o644)
-        .map_err(|error| Failure::operation(format!("{}: {error}", output.display())))?;
-    written.push(output);
+    for (name, schema) in [("output.json", json::schema()), ("saved-plan.json", crate::saved::schema())] {
+        let path = directory.join(name);
+        crate::disk::replace(&path, format!("{schema:#}\n").as_bytes(), 0o644)
+            .map_err(|error| Failure::operation(format!("{}: {error}", path.display())))?;
+        written.push(path);
+    }
     for path in written {
         out.text(&format!("{}\n", path.display()));
     }

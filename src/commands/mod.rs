@@ -12,6 +12,7 @@ mod manual;
 mod plan;
 mod procedure;
 mod records;
+mod saved;
 mod secrets;
 mod survey;
 mod ways;
@@ -34,8 +35,16 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         Verb::Validate => inventory::validate(global, out),
         Verb::Show(what) => inventory::show(global, what, out),
         Verb::Schema { directory } => inventory::schema(global, directory.as_deref(), out),
-        Verb::Plan { selectors, way, detailed_exitcode } => plan::run(global, selectors, way, *detailed_exitcode, out),
-        Verb::Apply { selectors, way, yes, allow } => apply::run(global, selectors, way, *yes, allow, out),
+        Verb::Plan { selectors, way, out: file, detailed_exitcode } => {
+            plan::run(global, selectors, way, file.as_deref(), *detailed_exitcode, out)
+        }
+        Verb::Apply { plan_file: None, selectors, way, yes, allow } => {
+            apply::run(global, selectors, way, *yes, allow, out)
+        }
+        Verb::Apply { plan_file: Some(file), way, yes, allow, .. } => {
+            apply::run_saved(global, file, way, *yes, allow, out)
+        }
+        Verb::SignOff { plan_file, key, yes } => saved::sign_off(plan_file, key, *yes, out),
         Verb::Dns(what) => dns::run(global, what, out),
         Verb::Secrets(what) => secrets::run(global, what, out),
         Verb::History { member, last, since, way } => {

@@ -1,8 +1,10 @@
-//! `comuni plan`: compare, show, change nothing.
+//! `comuni plan`: compare, show, change nothing; save it when asked to.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use super::survey::survey;
+use super::saved;
+use super::survey::{Scope, prepare};
 use crate::cli::{Global, Selectors, Way};
 use crate::failure::{Failure, Kind, Result};
 use crate::protocol::Mode;
@@ -11,14 +13,26 @@ use crate::report::json::Object;
 
 /// # Errors
 /// The worst of what stands against the plan being whole; exit 2 when changes are pending and the option asks for it.
-pub(super) fn run(global: &Global, selectors: &Selectors, way: &Way, detailed: bool, out: &Out) -> Result<()> {
-    let survey = survey(global, selectors, way, Mode::Plan, &BTreeSet::new(), out)?;
+pub(super) fn run(
+    global: &Global,
+    selectors: &Selectors,
+    way: &Way,
+    file: Option<&Path>,
+    detailed: bool,
+    out: &Out,
+) -> Result<()> {
+    let prepared = prepare(global, Scope::Selected(selectors), way, out)?;
+    let ground = file.map(|_| prepared.ground()).transpose()?;
+    let survey = prepared.ask(way, Mode::Plan, &BTreeSet::new(), out)?;
     survey.progress.finish();
     let plan = survey.plan();
     for object in Object::plan(&plan) {
         out.object(&object);
     }
     out.text(&plan.text(out));
+    if let (Some(file), Some(ground)) = (file, ground) {
+        saved::save(&survey, &ground, file, out)?;
+    }
     let pending = (detailed && plan.counts().pending()).then_some(Kind::Pending);
     // The text above has said it all.
     Kind::worst(survey.trouble().into_iter().chain(pending)).map_or(Ok(()), |kind| Err(Failure::new(kind, "")))

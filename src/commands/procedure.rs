@@ -170,7 +170,9 @@ impl Procedure {
             id: Some(id.clone()),
             message: failure.message.clone(),
         });
-        self.progress.step(&host, &Step::Failed { id, owner, message: failure.message.clone() });
+        let hints = failure.hints.iter().map(|hint| format!("\nhint: {hint}"));
+        let message = [failure.message.clone()].into_iter().chain(hints).collect();
+        self.progress.step(&host, &Step::Failed { id, owner, message });
     }
 
     /// Somebody wants the run to stop.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::survey::Survey;
 use crate::evidence::{
-    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running,
-    SelectionRecord,
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, PlanRecord, Record,
+    Running, SelectionRecord, SignOffRecord, Who,
 };
 use crate::failure::{Failure, Result};
 use crate::fleet::{Checked, Fleet, HostOutcome, HostState, Outcome};
 use crate::protocol::Outcome as Found;
 use crate::resources::Action;
+use crate::saved::{Document, SignOff};
 
 /// The record of this run.
 pub(super) struct Recorder {
@@ -22,23 +23,10 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Puts a record of what is about to be done into the outbox: it is there even when this process is killed.
-    pub(super) fn begin(survey: &Survey) -> Result<Recorder> {
-        let inventory = InventoryRecord {
-            revision: survey.revision.text.clone(),
-            dirty: survey.revision.dirty,
-            digest: survey.inventory.digest.clone(),
-        };
-        let mut operator = survey.operator.clone();
-        operator.fingerprint = survey.checked.values().find_map(|checked| match checked {
-            Checked::Checked { fingerprint, .. } => fingerprint.clone(),
-            _ => None,
-        });
-        let mut record = Record::begin("apply", &operator, inventory)?;
-        record.selection = SelectionRecord {
-            owners: survey.selection.owners.iter().cloned().collect(),
-            hosts: survey.selection.hosts.iter().cloned().collect(),
-            areas: survey.selection.areas.iter().copied().collect(),
-        };
+    pub(super) fn begin(survey: &Survey, saved: Option<&Document>) -> Result<Recorder> {
+        let mut record = Record::begin("apply", survey.who(), survey.inventory_record())?;
+        record.selection = survey.selection_record();
+        record.plan = saved.map(|document| plan_record(document, &survey.inventory.consortium.technicians));
         let outbox = Outbox::of(&survey.inventory, |name| std::env::var_os(name))?;
         let running = Some(outbox.begin(&record)?);
         Ok(Recorder { outbox, record, running, began: std::time::Instant::now() })
@@ -144,4 +132,45 @@ pub(super) fn deliver(outbox: &Outbox, fleet: &Fleet, control: Option<&str>) -> 
     let records = waiting.pending.iter().map(|pending| pending.record.clone()).collect();
     fleet.append(control, records)?;
     outbox.delivered(&waiting.pending)
+}
+
+fn plan_record(document: &Document, technicians: &BTreeMap<String, String>) -> PlanRecord {
+    let sign_off = |made: &SignOff| SignOffRecord {
+        who: made.who.clone(),
+        at: made.at.clone(),
+        technician: made.technician(technicians).map(str::to_string),
+    };
+    PlanRecord {
+        sign_offs: document.sign_offs.iter().map(sign_off).collect(),
+        digest: document.digest.clone(),
+        made: document.plan.made.clone(),
+        planner: document.plan.planner.clone(),
+    }
+}
+
+impl Survey {
+    /// Who runs this: with the key that the hosts' sshd saw.
+    pub(super) fn who(&self) -> Who {
+        let seen = self.checked.values().find_map(|checked| match checked {
+            Checked::Checked { fingerprint, .. } => fingerprint.clone(),
+            _ => None,
+        });
+        Who { fingerprint: seen, ..Who::from(&self.operator) }
+    }
+
+    pub(super) fn inventory_record(&self) -> InventoryRecord {
+        InventoryRecord {
+            revision: self.revision.text.clone(),
+            dirty: self.revision.dirty,
+            digest: self.inventory.digest.clone(),
+        }
+    }
+
+    pub(super) fn selection_record(&self) -> SelectionRecord {
+        SelectionRecord {
+            owners: self.selection.owners.iter().cloned().collect(),
+            hosts: self.selection.hosts.iter().cloned().collect(),
+            areas: self.selection.areas.iter().copied().collect(),
+        }
+    }
 }

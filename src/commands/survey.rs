@@ -1,4 +1,5 @@
-//! What `plan` and `apply` share: everything from the inventory to the answers of the hosts.
+//! What `plan` and `apply` share: everything from the inventory to the answers of the hosts, in two steps, for a saved
+//! plan may be refused between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::inventory::Inventory;
 use crate::protocol::{Mode, Operator, Request};
 use crate::report::{HostPlan, HostState, Out, PlanView, Progress, Step};
 use crate::resources::Resource;
+use crate::saved::{Ground, Plan, sources};
 use crate::secrets::{AUTHORITY_KEY, Identities, Store};
 use crate::ssh::Limits;
 
@@ -23,6 +25,7 @@ use crate::ssh::Limits;
 pub(super) struct Survey {
     pub(super) inventory: Inventory,
     pub(super) selection: Selection,
+    pub(super) older_inventory: bool,
     pub(super) compiled: Compiled,
     pub(super) revision: Revision,
     pub(super) operator: Operator,
@@ -31,66 +34,92 @@ pub(super) struct Survey {
     pub(super) checked: BTreeMap<String, Checked>,
 }
 
-/// Compiles what is selected and asks the hosts.
-///
-/// # Errors
-/// Before any connection: wrong selectors (64), an invalid inventory (65). Afterwards: a host that has seen a newer
-/// inventory, or that holds resources of a body without a member file (65).
-pub(super) fn survey(
-    global: &Global,
-    selectors: &Selectors,
-    way: &Way,
-    mode: Mode,
-    allowed: &BTreeSet<String>,
-    out: &Out,
-) -> Result<Survey> {
-    survey_changed(global, selectors, way, mode, allowed, |_| Ok(()), out)
+/// All that can be had before a host is asked.
+pub(super) struct Prepared {
+    pub(super) inventory: Inventory,
+    selection: Selection,
+    older_inventory: bool,
+    /// A verb may have something else brought about than what the inventory says.
+    pub(super) compiled: Compiled,
+    revision: Revision,
+    store: Store,
 }
 
-/// As [`survey`], with something else in the catalogs than what the inventory says.
-pub(super) fn survey_changed(
-    global: &Global,
-    selectors: &Selectors,
-    way: &Way,
-    mode: Mode,
-    allowed: &BTreeSet<String>,
-    change: impl FnOnce(&mut Compiled) -> Result<()>,
-    out: &Out,
-) -> Result<Survey> {
+/// Which part of the inventory to work on.
+pub(super) enum Scope<'a> {
+    /// What the command line selects.
+    Selected(&'a Selectors),
+    /// The same as a saved plan.
+    Planned(&'a Plan),
+}
+
+/// Compiles what is selected. No host is asked.
+///
+/// # Errors
+/// Wrong selectors (64), an invalid inventory (65).
+pub(super) fn prepare(global: &Global, scope: Scope, way: &Way, out: &Out) -> Result<Prepared> {
     let inventory = read(global, out)?.inventory;
-    let selection = selection(&inventory, selectors)?;
-    let mut compiled = compile(&inventory, &selection)?;
-    change(&mut compiled)?;
+    let (selection, older_inventory) = match scope {
+        Scope::Selected(selectors) => (selection(&inventory, selectors)?, selectors.older_inventory),
+        Scope::Planned(plan) => (planned_selection(plan), plan.older_inventory),
+    };
+    let compiled = compile(&inventory, &selection)?;
     must_have_playbooks(&inventory, &selection)?;
     let revision = current(&inventory)?;
     let identities = Identities::search(&way.identity.identity, |name| std::env::var_os(name));
     let store = Store::open(&inventory, &identities)?;
-    let operator = operator();
-    let verb = if mode == Mode::Plan { "plan" } else { "apply" };
-    let members: BTreeSet<String> = inventory.members.values().map(|body| body.code.clone()).collect();
-    let requests = compiled.catalogs.values().map(|catalog| Request {
-        mode,
-        operator: operator.clone(),
-        verb: verb.to_string(),
-        catalog: catalog.clone(),
-        owners: selection.owners.clone(),
-        areas: selection.areas.clone(),
-        members: members.clone(),
-        secrets: store.table(&tokens(catalog)),
-        allowed: allowed.clone(),
-    });
-    let requests: Vec<Request> = requests.collect();
-    let progress = Arc::new(Progress::new(out.clone(), verb, mode == Mode::Plan));
-    let sign = signer(&inventory, &store, compiled.catalogs.clone())?;
-    let asked: Vec<&str> = compiled.catalogs.keys().map(String::as_str).chain(control_host(&inventory)).collect();
-    let mut fleet = connect(&inventory, &asked, way, &progress, sign, out)?;
-    let checked = fleet.check(requests);
-    let survey = Survey { inventory, selection, compiled, revision, operator, fleet, progress, checked };
-    survey.must_be_ours(selectors.older_inventory)?;
-    for (owner, why) in store.unreadable() {
-        out.remark(&format!("the secrets of {owner} cannot be read: {why}"));
+    Ok(Prepared { inventory, selection, older_inventory, compiled, revision, store })
+}
+
+impl Prepared {
+    /// What a plan of this would stand on, as far as this machine can tell.
+    pub(super) fn ground(&self) -> Result<Ground> {
+        let mut ground = Ground {
+            host_half: HostHalf::find()?.sha256,
+            sources: sources(&self.inventory.layers)?,
+            ..Ground::default()
+        };
+        for catalog in self.compiled.catalogs.values() {
+            let given = self.store.table(&tokens(catalog)).values;
+            ground.add(catalog, given.into_iter().map(|(token, secret)| (token, secret.id)).collect());
+        }
+        Ok(ground)
     }
-    Ok(survey)
+
+    /// Asks the hosts. `allowed` is what the operator allowed by name.
+    ///
+    /// # Errors
+    /// A host that has seen a newer inventory, or that holds resources of a body without a member file (65).
+    pub(super) fn ask(self, way: &Way, mode: Mode, allowed: &BTreeSet<String>, out: &Out) -> Result<Survey> {
+        let Prepared { inventory, selection, older_inventory, compiled, revision, store } = self;
+        let operator = operator();
+        let verb = if mode == Mode::Plan { "plan" } else { "apply" };
+        let members: BTreeSet<String> = inventory.members.values().map(|body| body.code.clone()).collect();
+        let requests = compiled.catalogs.values().map(|catalog| Request {
+            mode,
+            operator: operator.clone(),
+            verb: verb.to_string(),
+            catalog: catalog.clone(),
+            owners: selection.owners.clone(),
+            areas: selection.areas.clone(),
+            members: members.clone(),
+            secrets: store.table(&tokens(catalog)),
+            allowed: allowed.clone(),
+        });
+        let requests: Vec<Request> = requests.collect();
+        let progress = Arc::new(Progress::new(out.clone(), verb, mode == Mode::Plan));
+        let sign = signer(&inventory, &store, compiled.catalogs.clone())?;
+        let asked: Vec<&str> = compiled.catalogs.keys().map(String::as_str).chain(control_host(&inventory)).collect();
+        let mut fleet = connect(&inventory, &asked, way, &progress, sign, out)?;
+        let checked = fleet.check(requests);
+        let survey =
+            Survey { inventory, selection, older_inventory, compiled, revision, operator, fleet, progress, checked };
+        survey.must_be_ours()?;
+        for (owner, why) in store.unreadable() {
+            out.remark(&format!("the secrets of {owner} cannot be read: {why}"));
+        }
+        Ok(survey)
+    }
 }
 
 /// A run over all hosts of an inventory, whose events go to the progress.
@@ -143,6 +172,15 @@ fn selection(inventory: &Inventory, selectors: &Selectors) -> Result<Selection> 
         selection.hosts = select::hosts(inventory, &selectors.hosts)?;
     }
     Ok(selection)
+}
+
+fn planned_selection(plan: &Plan) -> Selection {
+    let chosen = &plan.selection;
+    Selection {
+        owners: chosen.owners.iter().cloned().collect(),
+        hosts: chosen.hosts.iter().cloned().collect(),
+        areas: chosen.areas.iter().copied().collect(),
+    }
 }
 
 /// An area that no playbook speaks of is a selector that matches nothing.
@@ -221,7 +259,7 @@ fn show(progress: &Progress, event: &Event) {
 }
 
 impl Survey {
-    fn must_be_ours(&self, older: bool) -> Result<()> {
+    fn must_be_ours(&self) -> Result<()> {
         let compared = || {
             self.checked.iter().filter_map(|(host, checked)| match checked {
                 Checked::Checked { hold, findings, .. } => Some((host, hold, findings)),
@@ -239,7 +277,7 @@ impl Survey {
                  its tenants stop, its data stay until it is offboarded",
             ));
         }
-        for (host, hold, _) in compared().filter(|_| !older) {
+        for (host, hold, _) in compared().filter(|_| !self.older_inventory) {
             if let Some(applied) = &hold.revision {
                 self.revision.require(host, applied)?;
             }

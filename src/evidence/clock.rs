@@ -24,6 +24,18 @@ pub fn local_time(seconds: i64) -> String {
     moment.to_zoned(italy()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
+/// How long ago a moment was that [`iso`] wrote: `3 days`. `None` when it is no moment.
+pub fn age(moment: &str, now: Timestamp) -> Option<String> {
+    let seconds = now.duration_since(moment.parse().ok()?).as_secs().max(0);
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    Some(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }))
+}
+
 /// Time in Italy, from the rules that are built in: hosts and containers often have none.
 pub(super) fn italy() -> TimeZone {
     // The offset would be another one, the moment the same.
@@ -42,6 +54,22 @@ mod tests {
         ] {
             assert_eq!(iso(moment.parse().unwrap()), said);
         }
+    }
+
+    #[test]
+    fn an_age_is_said_in_the_unit_that_people_would_use() {
+        let now = "2026-11-25T20:00:00Z".parse().unwrap();
+        for (moment, said) in [
+            ("2026-11-25T21:00:00.000+01:00", "0 seconds"),
+            ("2026-11-25T19:59:59Z", "1 second"),
+            ("2026-11-25T20:58:00.000+01:00", "2 minutes"),
+            ("2026-11-25T09:00:00Z", "11 hours"),
+            ("2026-11-22T19:00:00Z", "3 days"),
+            ("2026-11-26T19:00:00Z", "0 seconds"),
+        ] {
+            assert_eq!(age(moment, now).as_deref(), Some(said), "{moment}");
+        }
+        assert_eq!(age("yesterday", now), None);
     }
 
     #[test]

@@ -34,6 +34,8 @@ fn add_rows(root: &Value, object: &Value, prefix: &str, rows: &mut String) {
 }
 
 fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    // What may be left out is a reference or nothing.
+    let schema = schema["anyOf"].as_array().into_iter().flatten().find(|one| one["type"] != "null").unwrap_or(schema);
     let name = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
     name.map_or(schema, |name| &root["$defs"][name])
 }

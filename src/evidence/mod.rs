@@ -13,7 +13,7 @@ mod documentation;
 
 pub use outbox::{Outbox, Pending, Running, Undelivered, state};
 pub use record::{
-    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Record, RecordKind,
-    SelectionRecord, VERSION, Who,
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, PlanRecord, Record, RecordKind,
+    SelectionRecord, SignOffRecord, VERSION, Who,
 };
 pub use revision::{Contained, Revision, current};

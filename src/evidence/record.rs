@@ -38,6 +38,9 @@ pub struct Record {
     pub tool: String,
     /// What was selected; all empty means everything.
     pub selection: SelectionRecord,
+    /// The saved plan that was applied; left out when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanRecord>,
     /// The hosts that were asked.
     pub hosts: Vec<HostRecord>,
     /// The members whose tenants were looked at.
@@ -92,6 +95,32 @@ pub struct SelectionRecord {
     pub hosts: Vec<String>,
     /// Areas.
     pub areas: Vec<Area>,
+}
+
+/// A saved plan that was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanRecord {
+    /// Its digest (SHA-256, hex), as `comuni show plan` says it.
+    pub digest: String,
+    /// When it was made.
+    pub made: String,
+    /// Who made it.
+    pub planner: Who,
+    /// Who signed it off.
+    #[serde(default)]
+    pub sign_offs: Vec<SignOffRecord>,
+}
+
+/// Somebody said that a saved plan may be applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SignOffRecord {
+    /// Who: the account and machine as they said it, the key as their signature proves it.
+    pub who: Who,
+    /// When.
+    pub at: String,
+    /// The technician of the inventory whose key it is; left out when it is nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub technician: Option<String>,
 }
 
 /// How it ended for a host or a member.
@@ -175,7 +204,7 @@ impl Record {
     ///
     /// # Errors
     /// When the operating system gives no random bytes for the id.
-    pub fn begin(verb: &str, operator: &Operator, inventory: InventoryRecord) -> Result<Record> {
+    pub fn begin(verb: &str, operator: impl Into<Who>, inventory: InventoryRecord) -> Result<Record> {
         let mut id = [0_u8; 8];
         OsRng
             .try_fill_bytes(&mut id)
@@ -187,10 +216,11 @@ impl Record {
             verb: verb.to_string(),
             started: clock::iso(clock::now()),
             ended: None,
-            operator: Who::from(operator),
+            operator: operator.into(),
             inventory,
             tool: env!("CARGO_PKG_VERSION").to_string(),
             selection: SelectionRecord::default(),
+            plan: None,
             hosts: Vec::new(),
             members: Vec::new(),
             changes: Vec::new(),
@@ -222,8 +252,8 @@ pub(super) mod tests {
 
     /// A record of a run at this moment that touched these members.
     pub(in crate::evidence) fn example(id: &str, started: &str, members: &[&str]) -> Record {
-        let operator = Operator { user: "anna".into(), machine: "ced1".into(), fingerprint: None };
-        let mut record = Record::begin("apply", &operator, InventoryRecord::default()).unwrap();
+        let operator = Who { user: "anna".into(), machine: "ced1".into(), fingerprint: None };
+        let mut record = Record::begin("apply", operator, InventoryRecord::default()).unwrap();
         record.id = id.to_string();
         record.started = started.to_string();
         record.members = members

@@ -192,7 +192,7 @@ fn differs(folder: &Path) -> Result<bool> {
 /// Runs git in a folder with none of our environment that could lead it elsewhere. `trusted` accepts a repository that
 /// belongs to somebody else: right only for commands that run nothing the repository names.
 fn git(folder: &Path, trusted: bool, arguments: &[&str]) -> Result<Output> {
-    #[allow(clippy::disallowed_methods, reason = "git is the only program that control starts")]
+    #[allow(clippy::disallowed_methods, reason = "the inventory's history is git's to tell")]
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]);
     if trusted {

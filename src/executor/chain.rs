@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{key, store};
+use crate::digest::canonical;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
 
@@ -57,23 +58,6 @@ impl Line {
 
 fn hash(prev: &str, seq: u64, record: &Value) -> String {
     key::sha256(format!("{prev}{{\"record\":{},\"seq\":{seq}}}", canonical(record)).as_bytes())
-}
-
-/// JSON with sorted keys and no spaces, however the library orders its maps.
-fn canonical(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => {
-            let mut names: Vec<_> = fields.keys().collect();
-            names.sort();
-            let inner: Vec<_> = names
-                .into_iter()
-                .map(|name| format!("{}:{}", Value::from(name.as_str()), canonical(&fields[name.as_str()])))
-                .collect();
-            format!("{{{}}}", inner.join(","))
-        }
-        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
-        scalar => scalar.to_string(),
-    }
 }
 
 /// Reads a chain and checks every line of it.

@@ -243,6 +243,23 @@ pub fn sweep(machine: &mut dyn Machine, settings: &Settings) -> Result<Vec<Strin
     Ok(put_back)
 }
 
+/// Refuses a host on which a change still waits for its confirmation: what is there now may be put back any moment.
+///
+/// # Errors
+/// When one waits.
+pub fn must_be_at_rest(machine: &dyn Machine, settings: &Settings) -> Result<()> {
+    let waits = |name: &String| {
+        let (token, state) = name.split_once('.').unwrap_or((name, ""));
+        matches!(state, "" | "reverting") && is_token(token)
+    };
+    if machine.list(&settings.reverts())?.iter().any(waits) {
+        return Err(Failure::operation(
+            "a change of an earlier run was never confirmed and is about to be put back; plan again when that is done",
+        ));
+    }
+    Ok(())
+}
+
 fn pending(settings: &Settings, token: &str) -> Result<PathBuf> {
     if is_token(token) {
         return Ok(settings.reverts().join(token));

@@ -110,16 +110,21 @@ impl Host<'_> {
         let mut operator = request.operator.clone();
         operator.fingerprint = self.fingerprint.clone();
         let holder = Holder { operator, verb: request.verb.clone(), since: machine.now() };
-        let applies = request.mode == Mode::Apply;
+        let applies = request.mode != Mode::Plan;
         let _lock = if applies { Some(self.take_lock(&holder)?) } else { None };
         let mut journal = Journal::new(self.settings.journal(), &holder);
-        let host_key = if applies {
-            for token in revert::sweep(machine, self.settings)? {
-                journal.write(machine, "reverted", json!({ "token": token, "why": "it was never confirmed" }))?;
+        let host_key = match request.mode {
+            Mode::Apply => {
+                for token in revert::sweep(machine, self.settings)? {
+                    journal.write(machine, "reverted", json!({ "token": token, "why": "it was never confirmed" }))?;
+                }
+                key::load_or_make(machine, &self.settings.host_key())?
             }
-            key::load_or_make(machine, &self.settings.host_key())?
-        } else {
-            key::load(machine, &self.settings.host_key())?
+            Mode::Plan => key::load(machine, &self.settings.host_key())?,
+            Mode::Confirm => {
+                revert::must_be_at_rest(machine, self.settings)?;
+                key::load(machine, &self.settings.host_key())?
+            }
         };
         let manifest: Manifest = store::load(machine, &self.settings.manifest())?.unwrap_or_default();
         let owed = Owed::load(machine, self.settings.owed())?;
@@ -147,7 +152,7 @@ impl Host<'_> {
             // Control hangs up on what it refuses: an older inventory, the brake, no consent. When it goes on, also
             // just to end a run with nothing to fix, the findings stand.
             if applies && matches!(message, ToHost::Stage { .. } | ToHost::Record { .. } | ToHost::End) {
-                session.adopt()?;
+                session.begin()?;
             }
             match message {
                 ToHost::End => return Ok(()),

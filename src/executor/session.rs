@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::check::{Found, compare};
 use super::journal::Journal;
+use super::key;
 use super::lock::{self, Lock, Taken};
 use super::manifest::Manifest;
 use super::owed::Owed;
@@ -15,7 +16,7 @@ use super::wire::{Wire, WiredAuthority};
 use crate::catalog::{Entry, HOST_OWNER};
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
-use crate::protocol::{FromHost, Holder, Outcome, Request};
+use crate::protocol::{FromHost, Holder, Mode, Outcome, Request};
 use crate::resources::{Action, Change, Context, Means, Notification, Resource};
 
 /// One conversation about one catalog.
@@ -95,8 +96,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Control goes on with what was compared: what is correct becomes ours, what stays is marked so.
-    pub(super) fn adopt(&mut self) -> Result<()> {
+    /// Control goes on with what was compared: what is correct becomes ours, what stays is marked so. From here on
+    /// this host may be written to.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        if self.request.mode == Mode::Confirm {
+            self.host_key = key::load_or_make(self.machine, &self.settings.host_key())?;
+        }
         let (correct, kept) = std::mem::take(&mut self.unjudged);
         let adopted: Vec<&String> =
             correct.iter().map(|entry| &entry.id).filter(|id| self.strange.contains(*id)).collect();

@@ -111,7 +111,7 @@ fn two_servers_with_the_same_signed_zone_are_well() {
     let verdict = checked(&wanted, known());
     // The harness needs the transfer; nothing else may be told.
     assert_eq!(troubles(&verdict), [Trouble::OpenTransfer], "{:#?}", verdict.findings);
-    assert_eq!(finding(&verdict, Trouble::OpenTransfer).places, [format!("ns1.{ZONE} ({}) over TCP", first.address)]);
+    assert_eq!(finding(&verdict, Trouble::OpenTransfer).places, [format!("ns1.{ZONE} ({})", first.address)]);
     assert_eq!(verdict.chain, Some(true));
     assert_eq!((verdict.drift, verdict.pec, verdict.answered), (0, Some(true), true));
     assert_eq!(verdict.ds.len(), 1);

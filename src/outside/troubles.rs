@@ -90,6 +90,11 @@ impl Trouble {
         }
     }
 
+    /// It is looked for over one transport alone, and has nothing to do with it.
+    fn shows_over_one(self) -> bool {
+        matches!(self, Trouble::Unexpected | Trouble::OpenTransfer | Trouble::OpenRecursion)
+    }
+
     /// What to do.
     pub fn remedy(self) -> &'static str {
         match self {
@@ -168,7 +173,13 @@ impl Findings {
     /// All of it, each once, with its places in words.
     pub(super) fn list(self, seen: &[Seen]) -> Vec<Finding> {
         let answering = seen.iter().filter(|seen| seen.answers.is_ok()).count();
-        let finding = |((trouble, what), places): ((Trouble, String), BTreeSet<usize>)| {
+        let finding = |((trouble, what), mut places): ((Trouble, String), BTreeSet<usize>)| {
+            if trouble.shows_over_one() {
+                // What both transports would show, and only one is asked for.
+                let addresses: BTreeSet<SocketAddr> = places.iter().map(|place| seen[*place].address).collect();
+                let all = seen.iter().enumerate().filter(|(_, seen)| seen.answers.is_ok());
+                places = all.filter(|(_, seen)| addresses.contains(&seen.address)).map(|(place, _)| place).collect();
+            }
             let everywhere = trouble != Trouble::NoAnswer && places.len() == answering && answering > 2;
             let places = if everywhere { Vec::new() } else { words(&places, seen) };
             Finding { trouble, what, places }
@@ -179,12 +190,11 @@ impl Findings {
 
 /// `ns1.example (192.0.2.1)`, and the transport where it is only one of both.
 fn words(places: &BTreeSet<usize>, seen: &[Seen]) -> Vec<String> {
-    let mut by_address: BTreeMap<SocketAddr, (String, BTreeSet<Transport>)> = BTreeMap::new();
+    let mut by_address: BTreeMap<(String, SocketAddr), BTreeSet<Transport>> = BTreeMap::new();
     for seen in places.iter().filter_map(|place| seen.get(*place)) {
-        let entry = by_address.entry(seen.address).or_insert_with(|| (bare(&seen.server), BTreeSet::new()));
-        entry.1.insert(seen.transport);
+        by_address.entry((bare(&seen.server), seen.address)).or_default().insert(seen.transport);
     }
-    let word = |(address, (server, transports)): (SocketAddr, (String, BTreeSet<Transport>))| {
+    let word = |((server, address), transports): ((String, SocketAddr), BTreeSet<Transport>)| {
         let over = match transports.iter().collect::<Vec<_>>()[..] {
             [only] => format!(" over {}", only.word().to_uppercase()),
             _ => String::new(),

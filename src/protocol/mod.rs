@@ -36,6 +36,9 @@ pub enum Mode {
     Plan,
     /// Compare under the lock, and wait for stages.
     Apply,
+    /// As `Apply`, for changes that were planned before: nothing whatever is written before control has seen that all
+    /// hosts still are as they were then, and goes on.
+    Confirm,
 }
 
 /// Who works, for locks and records. `fingerprint` is what sshd saw and is filled in by the host half.
@@ -142,6 +145,7 @@ pub enum ToHost {
 
 /// What comparing one resource found, as it travels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// An apply would do this.
@@ -172,6 +176,7 @@ pub enum Outcome {
 
 /// A resource and what was found. Correct resources are only counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The resource.
     pub id: String,
@@ -193,6 +198,7 @@ pub struct Finding {
 
 /// A notification that was owed when an earlier run was cut off, or that is owed now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
 pub struct Debt {
     /// `reload nginx`...
     pub notification: String,

@@ -8,9 +8,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan::{Counts, HostState, PlanView, held};
+use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
 use crate::protocol::{Finding, Outcome};
 use crate::resources::Action;
+use crate::saved::{Document, Moved};
 
 pub use reference::{reference, schema};
 
@@ -91,6 +93,34 @@ pub enum Object {
         counts: Counts,
         /// An apply would do something. Hosts and resources that were not compared are not in it.
         pending: bool,
+    },
+    /// A saved plan (`plan --out`, `show plan`, `apply PLANFILE`); its resources follow as in any plan.
+    SavedPlan {
+        /// Its digest, SHA-256 in hexadecimal.
+        digest: String,
+        /// When it was made.
+        made: String,
+        /// Version of comuni that made it.
+        tool: String,
+        /// Who made it.
+        planner: Who,
+        /// From which inventory.
+        inventory: InventoryRecord,
+        /// What was selected; all empty means everything.
+        selection: SelectionRecord,
+        /// Who signed it off.
+        sign_offs: Vec<SignedOff>,
+    },
+    /// Something that is not any more as it was when a plan was saved. The plan is then refused.
+    Moved {
+        /// Host; `null` when it concerns all.
+        host: Option<String>,
+        /// Resource, secret or notification; `null` when it concerns the whole host.
+        id: Option<String>,
+        /// `host`, `inventory`, `templates`, `inventory_or_templates`, `secret`, `host_half` or `comuni`.
+        cause: String,
+        /// What is otherwise now.
+        what: String,
     },
     /// A step of an apply.
     Step {
@@ -236,6 +266,15 @@ pub enum Object {
     },
 }
 
+/// Somebody said that a saved plan may be applied.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SignedOff {
+    /// Who, with the key that signed.
+    who: Who,
+    /// When.
+    at: String,
+}
+
 /// One field that differs.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FieldChange {
@@ -263,6 +302,34 @@ impl Object {
             exit: failure.kind.exit_code(),
             message: failure.message.clone(),
             hints: failure.hints.clone(),
+        }
+    }
+
+    /// A saved plan, without its resources.
+    pub fn saved_plan(document: &Document) -> Object {
+        let plan = &document.plan;
+        Object::SavedPlan {
+            digest: document.digest.clone(),
+            made: plan.made.clone(),
+            tool: plan.tool.clone(),
+            planner: plan.planner.clone(),
+            inventory: plan.inventory.clone(),
+            selection: plan.selection.clone(),
+            sign_offs: document
+                .sign_offs
+                .iter()
+                .map(|made| SignedOff { who: made.who.clone(), at: made.at.clone() })
+                .collect(),
+        }
+    }
+
+    /// Something that moved since a plan was saved.
+    pub fn moved(moved: &Moved) -> Object {
+        Object::Moved {
+            host: moved.host.clone(),
+            id: moved.id.clone(),
+            cause: moved.cause.word().to_string(),
+            what: moved.what.clone(),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod json;
 mod out;
 mod plan;
 mod progress;
+mod saved;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -17,5 +18,6 @@ pub use consent::{agreement, consent, prompt_once, prompt_secret};
 pub use out::Out;
 pub use plan::{Counts, HostPlan, HostState, PlanView, held};
 pub use progress::{Progress, Step};
+pub use saved::{saved_plan, who};
 pub use summary::{HostSummary, RunSummary};
 pub use table::table;

@@ -278,7 +278,8 @@ impl PlanView {
         rows
     }
 
-    fn silent_hosts(&self, out: &Out) -> String {
+    /// The hosts that could not be compared, with why.
+    pub fn silent_hosts(&self, out: &Out) -> String {
         let mut text = String::new();
         for host in &self.hosts {
             match &host.state {

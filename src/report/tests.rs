@@ -16,7 +16,7 @@ use crate::resources::{Action, Change};
 
 const POISON: &str = "poison-Ib2Zq";
 
-fn golden(file: &str, said: &str) {
+pub(super) fn golden(file: &str, said: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, said).unwrap();

@@ -8,7 +8,7 @@ use super::differences::Known;
 use super::places::{in_the_way, ownership, placed};
 use super::{Action, Change, Check, Context, Kind, Means};
 use crate::failure::{Failure, Result};
-use crate::machine::{Command, FileKind, Machine, Ownership};
+use crate::machine::{Command, FileKind, Machine, Ownership, utc};
 
 /// A key and a certificate for some names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,7 +152,8 @@ impl Certificate {
         }
         let days = (note.not_after - host.now()).div_euclid(86_400);
         if days < i64::from(self.renew_days) {
-            differs("valid", format!("{days} more days"), format!("{} days", self.lifetime_days));
+            // The moment and not what is left until then: it must read the same tomorrow, in a plan that was saved.
+            differs("valid", format!("until {}", utc(note.not_after)), format!("for {} days", self.lifetime_days));
         }
         if host.sha256(Path::new(&self.path))?.as_ref() != Some(&note.certificate) {
             differs("certificate", "another file".to_string(), "the one that was signed".to_string());

@@ -31,9 +31,9 @@ impl Differences {
         self.note(field, None, Some(after.into()));
     }
 
-    /// Notes a field that differs and may not be shown.
-    pub(super) fn hide(&mut self, field: &str) {
-        self.0.push(Change { field: field.to_string(), before: None, after: None, secret: true });
+    /// Notes a field that differs and may not be shown, with the fingerprint of what is there.
+    pub(super) fn hide(&mut self, field: &str, before: Option<String>) {
+        self.0.push(Change { field: field.to_string(), before, after: None, secret: true });
     }
 
     /// `Correct` when nothing differs.

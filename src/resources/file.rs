@@ -162,7 +162,7 @@ impl File {
     ) -> Result<()> {
         let closed = found.mode & OTHERS_MAY_READ == 0;
         if closed || context.secrets.shows_in(before) || !tokens(&self.content)?.is_empty() {
-            differences.hide("content");
+            differences.hide("content", context.fingerprint(before));
         } else {
             let after = self.content.as_bytes();
             differences.note("content", Some(shown(before, after)), Some(shown(after, before)));
@@ -206,7 +206,7 @@ impl Kind for File {
         let Some(found) = found else {
             match tokens(&self.content)?.is_empty() {
                 true => differences.add("content", shown(&content, b"")),
-                false => differences.hide("content"),
+                false => differences.hide("content", None),
             }
             add_ownership(&mut differences, &self.owner, &self.group, self.mode);
             return Ok(differences.into_check(Action::Create));

@@ -49,17 +49,19 @@ pub use user::User;
 pub use zone::{Key as RrKey, RrSet, Zone, ZoneCatalog, previous_zone};
 
 use crate::failure::Result;
-use crate::machine::Machine;
+use crate::machine::{Machine, hex};
 
 /// One difference between what a resource says and what the host has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
 pub struct Change {
     /// The field that differs: `content`, `mode`, `running`...
     pub field: String,
-    /// What the host has; `None` when it has nothing or when it may not be shown.
+    /// What the host has; nothing when it has nothing or when it may not be shown. Of a secret at most a digest under
+    /// the host's own key, which tells nobody anything but whether it is still the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
-    /// What it must have; `None` when it may not be shown.
+    /// What it must have; nothing when it may not be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// The value holds a secret: only *that* it differs is said.
@@ -69,6 +71,7 @@ pub struct Change {
 
 /// What an apply would do with a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is not there yet.
@@ -114,6 +117,15 @@ pub struct Context<'a> {
     pub host_key: &'a [u8],
     /// What the operator allowed by name (`NAME/TYPE` of an RRset).
     pub allowed: &'a BTreeSet<String>,
+}
+
+impl Context<'_> {
+    /// Tells whether something that may not be shown is still the same. `None` before the host has a key: a digest
+    /// without one could be guessed from.
+    pub(crate) fn fingerprint(&self, content: &[u8]) -> Option<String> {
+        let keyed = || format!("hmac-sha256:{}", hex(&hmac(self.host_key, content)));
+        (!self.host_key.is_empty()).then(keyed)
+    }
 }
 
 /// What a fix may use beside the machine.

@@ -132,7 +132,8 @@ impl Kind for PostgresRole {
             None => facts.verifier.is_some(),
         };
         if differs {
-            changes.push(Change { field: "password".to_string(), before: None, after: None, secret: true });
+            let before = facts.verifier.as_ref().and_then(|verifier| context.fingerprint(verifier.as_bytes()));
+            changes.push(Change { field: "password".to_string(), before, after: None, secret: true });
         }
         Ok(if changes.is_empty() { Check::Correct } else { Check::Differs { action: Action::Change, changes } })
     }

@@ -139,3 +139,74 @@ fn a_rollback_brings_the_version_before_back_with_a_higher_serial_and_says_that_
     lab.is_converged();
     lab.comuni(&["dns", "rollback", "comune.varese.it", "--yes"]).ends_with(64).says("is served by others");
 }
+
+/// A server of the zone above and of a zone that others serve, on this machine; it also answers as a resolver would.
+struct Others {
+    folder: tempfile::TempDir,
+    process: std::process::Child,
+}
+
+impl Others {
+    fn start(above: &str, varese: &str) -> Others {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().display();
+        std::fs::create_dir(folder.path().join("db")).unwrap();
+        for (zone, name, text) in [("va.it", "a.va.it", above), ("comune.varese.it", "ns.comune.varese.it", varese)] {
+            let head = format!(
+                "@ 3600 SOA {name}. h 1 14400 3600 1209600 3600\n@ 3600 NS {name}.\n{name}. 3600 A 127.0.0.3\n"
+            );
+            std::fs::write(folder.path().join(zone), head + text).unwrap();
+        }
+        let configuration = format!(
+            "server:\n  listen: 127.0.0.3@53\n  rundir: {at}\ndatabase:\n  storage: {at}/db\n  journal-db-max-size: 8M\n\
+             zone:\n  - domain: va.it\n    file: {at}/va.it\n  - domain: comune.varese.it\n    file: {at}/comune.varese.it\n"
+        );
+        std::fs::write(folder.path().join("knot.conf"), configuration).unwrap();
+        let mut knot = std::process::Command::new("/usr/sbin/knotd");
+        knot.arg("-c").arg(folder.path().join("knot.conf")).stdout(std::process::Stdio::null());
+        let process = knot.stderr(std::process::Stdio::null()).spawn().unwrap();
+        eventually("the zone above is served", Duration::from_secs(20), || {
+            std::net::TcpStream::connect("127.0.0.3:53").is_ok()
+        });
+        Others { folder, process }
+    }
+}
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        assert!(self.folder.path().exists());
+    }
+}
+
+#[test]
+fn the_zone_above_and_the_zones_of_others_are_looked_at_through_a_resolver() {
+    let lab = lab();
+    let zone = "comune.malnate.va.it";
+    let letter = lab.comuni(&["dns", "records", "malnate"]).ends_with(0).stdout;
+    let delegation: String =
+        letter.lines().filter(|line| line.contains(" IN ")).map(|line| format!("{}\n", line.trim())).collect();
+    let albo = format!("albo 3600 A {}\n", lab_does(&["address", "app1"]));
+    {
+        let _others = Others::start(&delegation, &albo);
+        let run = check(&["--zone", zone, "--zone", "comune.varese.it", "--resolver", "127.0.0.3"]).ends_with(0);
+        assert_eq!(run.stdout, "2 zones: all as the inventory says\n", "what the text says, as it was forwarded");
+        check(&["--member", "induno-olona", "--resolver", "127.0.0.3"]).ends_with(7).says("no zone was looked at");
+    }
+    let elsewhere =
+        delegation.replace("ns2.cloud.varese.example.", "dns.vecchio.example.").replace(" 13 2 ", " 13 2 00");
+    let elsewhere: String = elsewhere
+        .lines()
+        .map(|line| if line.contains(" DS ") { format!("{}\n", &line[..line.len() - 2]) } else { format!("{line}\n") })
+        .collect();
+    let _others = Others::start(&elsewhere, "");
+    check(&["--zone", zone, "--parent", "127.0.0.3"])
+        .ends_with(4)
+        .says("delegation: 127.0.0.3 names dns.vecchio.example, ns1.cloud.varese.example")
+        .says("chain-broken: 127.0.0.3 has DS ");
+    check(&["--member", "varese", "--resolver", "127.0.0.3"])
+        .ends_with(4)
+        .says("albo.comune.varese.it A does not exist")
+        .says("`comuni dns records varese` writes the text for them");
+}

@@ -27,5 +27,6 @@ mod lockout;
 mod plan;
 mod refusals;
 mod rotate;
+mod saved;
 mod secrets;
 mod waysin;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::harness::{Lab, Run, carrier, https, lab, on, root, tries_on};
+use crate::harness::{Lab, Run, carrier, eventually, https, lab, on, root, tries_on};
 
 const TENANT: &str = "c_e707-albo";
 const SITE: &str = "albo.comune.lozza.va.it";
@@ -167,12 +167,12 @@ fn a_tenant_that_is_not_as_the_inventory_says_is_not_rotated_and_nothing_is_writ
     let file = lab.inventory().join("secrets/c_e707.age");
     let before = std::fs::read(&file).unwrap();
     on("db1", "runuser -u postgres -- psql -qc \"alter role c_e707_albo_b password 'somebody'\"");
-    lab.comuni(&["secrets", "rotate", "--member", "lozza", "--yes"])
-        .ends_with(1)
+    let run = lab.comuni(&["secrets", "rotate", "--member", "lozza", "--yes"]);
+    lab.comuni(&["apply", "--yes"]).ends_with(0);
+    run.ends_with(1)
         .says("c_e707-albo is not as the inventory says: db1: postgres_role:c_e707_albo_b")
         .says("comuni apply --member lozza");
     assert_eq!(std::fs::read(&file).unwrap(), before);
-    lab.comuni(&["apply", "--yes"]).ends_with(0);
     lab.is_converged();
 }
 
@@ -202,12 +202,12 @@ fn an_application_that_is_unhealthy_with_the_new_login_gets_the_old_one_back() {
 fn two_rotations_of_one_tenant_do_not_meet() {
     let lab = lab();
     let held = Command::new(root().join("tests/lab/lab"))
-        .args(["exec", "db1", "--", "flock", "/run/comuni/tenants/c_e707-albo.lock", "sleep", "20"])
+        .args(["exec", "db1", "--", "flock", "/run/comuni/tenants/c_e707-albo.lock", "sleep", "417"])
         .spawn();
     let mut held = held.unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    eventually("the lock is held", Duration::from_secs(10), || tries_on("db1", "pgrep -f '^sleep 417$'").0 == 0);
     let run = lab.comuni(&["secrets", "rotate", "--member", "lozza", "--yes"]);
-    on("db1", "pkill -f '^sleep 20$'");
+    on("db1", "pkill -f '^sleep 417$'");
     held.wait().unwrap();
     run.ends_with(6).says("c_e707-albo is busy");
     lab.is_converged();

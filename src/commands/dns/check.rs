@@ -8,8 +8,8 @@ use crate::disk;
 use crate::evidence::clock;
 use crate::failure::{Failure, Kind, Result};
 use crate::outside::{
-    Delegation, Known, Measured, Patience, Remembered, Seen, Service, Verdict, Way, delegation, each, judge, look,
-    nobody_answers, textfile,
+    Delegation, Finding, Known, Measured, Patience, Remembered, Seen, Service, Trouble, Verdict, Way, delegation, each,
+    judge, look, nobody_answers, textfile,
 };
 use crate::report::Out;
 
@@ -71,6 +71,19 @@ impl Looked {
     fn kind(&self) -> Option<Kind> {
         let lost = self.target.not_asked.is_some() && self.target.searched;
         if self.target.not_asked.is_some() { lost.then_some(Kind::Inconclusive) } else { self.verdict.kind() }
+    }
+
+    /// What to do about a finding. A zone of others is theirs to change.
+    pub(super) fn remedy(&self, finding: &Finding) -> String {
+        match finding.trouble {
+            Trouble::Missing | Trouble::Differs | Trouble::Pec if self.target.wanted.service == Service::Others => {
+                format!(
+                    "who serves the zone must set it: `comuni dns records {}` writes the text for them",
+                    self.target.slug
+                )
+            }
+            trouble => trouble.remedy().to_string(),
+        }
     }
 
     fn measured(&self) -> Measured<'_> {

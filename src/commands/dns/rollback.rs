@@ -7,7 +7,7 @@ use super::targets::targets;
 use crate::catalog::Area;
 use crate::cli::{Allowance, Global, Selectors, Way};
 use crate::commands::inventory::read;
-use crate::commands::survey::{connect, survey_changed};
+use crate::commands::survey::{Scope, connect, prepare};
 use crate::commands::{apply, zone_brake};
 use crate::compile::Compiled;
 use crate::failure::{Failure, Result};
@@ -35,8 +35,9 @@ pub(super) fn run(global: &Global, zone: &str, way: &Way, yes: bool, allow: &[Al
         areas: vec![Area::Dns],
         ..Selectors::default()
     };
-    let change = |compiled: &mut Compiled| put(compiled, &zone, former);
-    let survey = survey_changed(global, &selectors, way, Mode::Apply, &zone_brake::names(allow), change, out)?;
+    let mut prepared = prepare(global, Scope::Selected(&selectors), way, out)?;
+    put(&mut prepared.compiled, &zone, former)?;
+    let survey = prepared.ask(way, Mode::Apply, &zone_brake::names(allow), out)?;
     if yes {
         // Without a question the changes would not be seen.
         out.text(&survey.plan().text(out));

@@ -30,6 +30,7 @@ pub(super) fn zones(looked: &[Looked], delegations: bool, quiet: bool, out: &Out
 
 fn closing(asked: usize, wrong: usize, left: usize, delegations: bool) -> String {
     let mut line = match wrong {
+        _ if asked == 0 => "no zone was looked at".to_string(),
         0 => format!("{}: all as the inventory says", counted(asked, "zone")),
         wrong => format!("{}, {wrong} not as the inventory says", counted(asked, "zone")),
     };
@@ -57,7 +58,7 @@ fn objects(zone: &Looked, out: &Out) {
             what: finding.what.clone(),
             servers: finding.places.clone(),
             exit: finding.trouble.kind().map_or(0, |kind| kind.exit_code()),
-            hint: finding.trouble.remedy().to_string(),
+            hint: zone.remedy(finding),
         });
     }
     out.object(&Object::Zone {
@@ -76,13 +77,14 @@ fn objects(zone: &Looked, out: &Out) {
 
 /// What is wrong. What many zones share, a dead server say, is told once for all of them.
 fn told(looked: &[Looked]) -> String {
-    let mut sharing: BTreeMap<&Finding, Vec<String>> = BTreeMap::new();
+    let mut sharing: BTreeMap<(&Finding, String), Vec<String>> = BTreeMap::new();
     for zone in looked {
         for finding in &zone.verdict.findings {
-            sharing.entry(finding).or_default().push(format!("{} ({})", zone.target.zone(), zone.target.member));
+            let key = (finding, zone.remedy(finding));
+            sharing.entry(key).or_default().push(format!("{} ({})", zone.target.zone(), zone.target.member));
         }
     }
-    let mut blocks: BTreeMap<Vec<String>, Vec<&Finding>> = BTreeMap::new();
+    let mut blocks: BTreeMap<Vec<String>, Vec<(&Finding, String)>> = BTreeMap::new();
     for (finding, zones) in sharing {
         blocks.entry(zones).or_default().push(finding);
     }
@@ -92,17 +94,16 @@ fn told(looked: &[Looked]) -> String {
 }
 
 /// Zones and what is wrong with all of them, each remedy once.
-fn block(zones: &[String], findings: &[&Finding]) -> String {
+fn block(zones: &[String], findings: &[(&Finding, String)]) -> String {
     let mut text = match zones {
         [only] => format!("{only}\n"),
         many => format!("{}: {}\n", counted(many.len(), "zone"), many.join(", ")),
     };
-    for (at, finding) in findings.iter().enumerate() {
+    for (at, (finding, remedy)) in findings.iter().enumerate() {
         let places =
             if finding.places.is_empty() { String::new() } else { format!(" at {}", finding.places.join(", ")) };
         text.push_str(&format!("  {}{places}: {}\n", finding.trouble.id(), finding.what));
-        let remedy = finding.trouble.remedy();
-        if findings.get(at + 1).is_none_or(|next| next.trouble.remedy() != remedy) {
+        if findings.get(at + 1).is_none_or(|(_, next)| next != remedy) {
             text.push_str(&format!("    -> {remedy}\n"));
         }
     }

@@ -18,6 +18,8 @@ pub(super) struct Target {
     pub(super) wanted: Wanted,
     /// The member's whole name.
     pub(super) member: String,
+    /// The name of its file.
+    pub(super) slug: String,
     /// Why nobody can be asked, when others serve it and their servers are not known.
     pub(super) not_asked: Option<String>,
     /// Somebody was asked for those servers.
@@ -59,7 +61,7 @@ pub(super) fn targets(inventory: &Inventory, members: &[String], chosen: &[Strin
 /// # Errors
 /// When a name or record of it cannot be asked for.
 pub(super) fn target(inventory: &Inventory, body: &Body) -> Result<Option<Target>> {
-    let member = body.member.full_name();
+    let (member, slug) = (body.member.full_name(), body.slug.clone());
     if let Some(served) = zones::of(inventory, body) {
         let server = |(name, address): (String, IpAddr)| (name, vec![SocketAddr::new(address, 53)]);
         let servers = zones::servers(inventory).into_iter().map(server);
@@ -72,7 +74,7 @@ pub(super) fn target(inventory: &Inventory, body: &Body) -> Result<Option<Target
             servers: servers.collect::<Result<_>>()?,
             pec: served.pec.map(|pec| name(&pec.to_string())).transpose()?,
         };
-        return Ok(Some(Target { wanted, member, not_asked: None, searched: false }));
+        return Ok(Some(Target { wanted, member, slug, not_asked: None, searched: false }));
     }
     let Some(domain) = body.member.domain.as_ref().filter(|domain| domain.mode == DomainMode::External) else {
         return Ok(None);
@@ -88,7 +90,7 @@ pub(super) fn target(inventory: &Inventory, body: &Body) -> Result<Option<Target
         pec: pec.map(|pec| name(&pec.to_string())).transpose()?,
     };
     let why = "name a --resolver that finds its servers".to_string();
-    Ok(Some(Target { wanted, member, not_asked: Some(why), searched: false }))
+    Ok(Some(Target { wanted, member, slug, not_asked: Some(why), searched: false }))
 }
 
 impl Target {

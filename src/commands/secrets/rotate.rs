@@ -59,7 +59,7 @@ pub(super) fn run(global: &Global, rotate: &Rotate, out: &Out) -> Result<()> {
         out.remark("commit the folder secrets/: until then another checkout has passwords that no longer work");
     }
     // What failed was told above.
-    kind.map_or(Ok(()), |kind| Err(Failure::new(kind, "").hint("run the same command again: it goes on where it was")))
+    kind.map_or(Ok(()), |kind| Err(Failure::new(kind, "")))
 }
 
 /// One tenant on its way.

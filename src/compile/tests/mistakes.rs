@@ -28,7 +28,7 @@ fn all_that_is_wrong_with_a_playbook_is_told_at_once() {
     assert_eq!(
         refused(&[("playbooks/tenant.yml", &play(steps))]),
         "\
-unknown kind `flie`: did you mean `file`? There are: absent, certificate, directory, file, group, package, postgres_database, postgres_grant, postgres_role, release, service, symlink, user
+unknown kind `flie`: did you mean `file`? There are: absent, certificate, directory, file, group, package, postgres_database, postgres_grant, postgres_role, release, service, symlink, user, zone, zone_catalog
  --> playbooks/tenant.yml:5:7
   |
 5 |     - flie: { path: /etc/a }
@@ -46,7 +46,7 @@ unknown field of `file` `mod`: did you mean `mode`? There are: confirm, content,
 6 |     - file: { path: \"/etc/{{ tenant.idd }}\", content: x, mod: \"0644\" }
   |                                                          ^^^
 
-unknown template `tenant/ngin.conf.tera`: did you mean `tenant/nginx.conf.tera`? There are: host/nftables.conf.tera, host/nginx.conf.tera, host/pg_hba.conf.tera, host/postgresql-unit.conf.tera, host/postgresql.conf.tera, host/sshd.conf.tera, host/sudoers.tera, host/unattended-upgrades.tera, tenant/environment.tera, tenant/logrotate.tera, tenant/nginx.conf.tera, tenant/pgpass.tera, tenant/unit.service.tera
+unknown template `tenant/ngin.conf.tera`: did you mean `tenant/nginx.conf.tera`? There are: dns/keys-restore.service.tera, dns/keys.service.tera, dns/keys.timer.tera, dns/knot-unit.conf.tera, dns/knot.conf.tera, dns/transfer.conf.tera, dns/zone.conf.tera, host/nftables.conf.tera, host/nginx.conf.tera, host/pg_hba.conf.tera, host/postgresql-unit.conf.tera, host/postgresql.conf.tera, host/sshd.conf.tera, host/sudoers.tera, host/unattended-upgrades.tera, tenant/environment.tera, tenant/logrotate.tera, tenant/nginx.conf.tera, tenant/pgpass.tera, tenant/unit.service.tera
  --> playbooks/tenant.yml:7:39
   |
 7 |     - file: { path: /etc/b, template: tenant/ngin.conf.tera }

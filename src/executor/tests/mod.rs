@@ -4,6 +4,7 @@ mod adopt;
 mod archives;
 mod chain;
 mod check;
+mod confirm;
 mod conversation;
 mod evidence;
 mod groups;
