@@ -134,8 +134,10 @@ fn command_line(process: u32) -> Option<String> {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Only so that the next holder is never mistaken for us; the kernel frees the lock by itself.
+        // So that the next holder is never mistaken for us. The kernel would free the lock when the file is closed, but
+        // a child that is being started holds a copy of it until its exec.
         let _ = self.file.set_len(0);
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
