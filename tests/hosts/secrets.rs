@@ -19,7 +19,7 @@ pub fn found_on(host: &str, word: &str) -> String {
         &format!(
             "(grep -rlF '{word}' /var/lib/comuni /run/comuni /var/log /etc/systemd /etc/nginx 2>/dev/null; \
           find / -xdev -type f -perm -o=r -size -1000k -not -path '/proc/*' -not -path '/sys/*' -not -path '/usr/*' -not -path '/var/lib/dpkg/*' -exec grep -lF '{word}' {{}} + 2>/dev/null; \
-          journalctl --no-pager -o export 2>/dev/null | grep -F '{word}' | head -n 3) | sort -u || true"
+          journalctl --no-pager -o export 2>/dev/null | grep -aF '{word}' | head -n 3) | sort -u || true"
         ),
     )
 }
