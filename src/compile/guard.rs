@@ -1,6 +1,6 @@
 //! What must hold for any playbook: nobody reaches into another's, and a secret stays where only its owner reads it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -44,8 +44,8 @@ fn duplicates(host: &str, entries: &[Entry]) -> Vec<String> {
 }
 
 /// The names and folders that follow from a tenant or member, with whose they are.
-fn territories(inventory: &Inventory) -> HashMap<String, String> {
-    let mut names = HashMap::new();
+fn territories(inventory: &Inventory) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
     for Body { code, tenants, .. } in inventory.members.values() {
         names.insert(format!("/srv/comuni/{code}"), code.clone());
         for application in tenants.keys() {
@@ -70,7 +70,7 @@ fn territories(inventory: &Inventory) -> HashMap<String, String> {
 
 /// Whether an entry claims a name or a place in a folder that is another member's. What a tenant's play makes is owned
 /// by its member anyway; this catches a playbook that writes a path or name of its own making.
-fn crossing(host: &str, entry: &Entry, territories: &HashMap<String, String>) -> Option<String> {
+fn crossing(host: &str, entry: &Entry, territories: &BTreeMap<String, String>) -> Option<String> {
     let (_, name) = entry.id.split_once(':')?;
     let ancestors = name.match_indices('/').map(|(end, _)| &name[..end]).chain([name]);
     let (place, whose) = ancestors.filter_map(|part| territories.get_key_value(part)).next_back()?;
