@@ -10,7 +10,8 @@ use crate::secrets::{Watch, found_on};
 
 const HOSTS: [&str; 5] = ["app1", "app2", "db1", "ops1", "mon1"];
 
-/// What is set up on a host for a test, and undone when it is over, also when it failed.
+/// What is set up on a host for a test, and undone when it is over, also when it failed. sshd is restarted, for that
+/// waits until it listens again; after a reload it refuses for a moment.
 struct Altered {
     host: &'static str,
     undo: &'static str,
@@ -58,13 +59,13 @@ fn certified(folder: &Path) -> Altered {
         "echo '{certificate}' > /etc/ssh/ways-cert.pub && echo '{authority}' > /etc/ssh/ways-authority.pub && \
          printf 'HostCertificate /etc/ssh/ways-cert.pub\\nTrustedUserCAKeys /etc/ssh/ways-authority.pub\\n' \
          > /etc/ssh/sshd_config.d/ways.conf && mv /home/ops/.ssh/authorized_keys /root/ways-keys && \
-         systemctl reload ssh"
+         systemctl restart ssh"
     );
     altered(
         "db1",
         &line,
         "mv /root/ways-keys /home/ops/.ssh/authorized_keys; rm /etc/ssh/ways-* /etc/ssh/sshd_config.d/ways.conf; \
-         systemctl reload ssh",
+         systemctl restart ssh",
     )
 }
 
@@ -200,8 +201,8 @@ fn a_host_with_a_new_key_is_refused_over_both_transports_and_trusted_only_by_its
     let reinstalled = altered(
         "mon1",
         "mkdir /root/ways && mv /etc/ssh/ssh_host_* /root/ways/ && ssh-keygen -q -t ed25519 -N '' -f \
-         /etc/ssh/ssh_host_ed25519_key && systemctl reload ssh",
-        "mv /root/ways/* /etc/ssh/ && rmdir /root/ways && systemctl reload ssh",
+         /etc/ssh/ssh_host_ed25519_key && systemctl restart ssh",
+        "mv /root/ways/* /etc/ssh/ && rmdir /root/ways && systemctl restart ssh",
     );
     let new = on("mon1", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub | cut -d' ' -f2");
     for transport in ["libssh2", "openssh"] {
