@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use crate::authority;
 use crate::compile::values::{
     ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, HostValues, LoginValues, MemberValues,
-    NameServerValues, SizeValues, TenantValues, ZoneValues,
+    NameServerValues, SizeValues, TenantValues, WatchValues, ZoneValues,
 };
+use crate::compile::watch;
 use crate::failure::{Failure, Result};
 use crate::inventory::names::TRANSFER_KEY;
 use crate::inventory::types::{Application, Host, Listen, MemberKind, Status, Sudo};
@@ -42,6 +43,7 @@ pub fn consortium(inventory: &Inventory) -> Result<ConsortiumValues> {
         certificate_days: consortium.authority.lifetime_days,
         renew_days: consortium.authority.renew_days,
         dns: dns(inventory),
+        monitoring: inventory.consortium.monitoring.as_ref().map(watch::policy),
     })
 }
 
@@ -95,7 +97,12 @@ pub fn host(inventory: &Inventory, name: &str, host: &Host) -> HostValues {
 ///
 /// # Errors
 /// As [`tenant_identity`].
-pub fn carrying_host(inventory: &Inventory, name: &str, values: &HostValues) -> Result<CarryingHost> {
+pub fn carrying_host(
+    inventory: &Inventory,
+    name: &str,
+    values: &HostValues,
+    watch: Option<WatchValues>,
+) -> Result<CarryingHost> {
     let mut tenants = Vec::new();
     let mut connections = 0;
     for body in inventory.members.values() {
@@ -123,7 +130,7 @@ pub fn carrying_host(inventory: &Inventory, name: &str, values: &HostValues) -> 
     let is_primary = values.name_server.as_deref() == Some("primary");
     let served = inventory.members.values().filter(|_| is_primary).filter_map(|body| zone(inventory, body));
     let zones = served.map(|zone| zone.name).collect();
-    Ok(CarryingHost { host: values.clone(), tenants, connections, max_connections, zones })
+    Ok(CarryingHost { host: values.clone(), tenants, connections, max_connections, zones, watch })
 }
 
 /// A body.
@@ -241,7 +248,7 @@ fn application_values(plan: &TenantPlan, application: &Application) -> Applicati
 }
 
 /// As the catalogue has it, with what it leaves unsaid.
-fn health(health: &crate::inventory::types::Health) -> super::values::HealthValues {
+pub fn health(health: &crate::inventory::types::Health) -> super::values::HealthValues {
     super::values::HealthValues {
         path: health.path.clone(),
         method: health.method.unwrap_or(crate::inventory::types::Method::Get),
@@ -249,6 +256,8 @@ fn health(health: &crate::inventory::types::Health) -> super::values::HealthValu
         media_type: health.media_type.clone(),
         status: health.status.unwrap_or(200),
         contains: health.contains.clone(),
+        // Named when it is rendered.
+        probe: String::new(),
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::catalog::{Entry, HOST_OWNER, Origin, Stage};
 use crate::compile::values::{FileValues, HealthValues, HostValues, TenantValues};
-use crate::compile::{Book, elements, shapes};
+use crate::compile::{Book, elements, shapes, watch};
 use crate::failure::{Failure, Result};
+use crate::inventory::types::Role;
 use crate::inventory::{Body, Inventory, TenantPlan};
 use crate::playbook::{self, Each, On, Play, Playbook, Problem, Problems, Step, Values, named};
 use crate::resources::Resource;
@@ -102,8 +103,9 @@ impl Scene<'_> {
 
     /// All that is owned by one member.
     fn of_body(&self, inventory: &Inventory, body: &Body) -> Result<Vec<(Each, Element)>> {
-        let member = self.member(body)?;
+        let mut member = self.member(body)?;
         let mut elements = Vec::new();
+        let mut tenants = Vec::new();
         for plan in body.tenants.values() {
             let values = elements::tenant(inventory, &self.hosts, body, plan)?;
             let tenant = rendered(&self.book.templates, &member.values, values)?;
@@ -111,17 +113,22 @@ impl Scene<'_> {
             let files = elements::files(&tenant).into_iter().map(|file| Ok((Each::File, of_file(&element, &file)?)));
             elements.extend(files.collect::<Result<Vec<_>>>()?);
             elements.push((Each::Tenant, element));
+            tenants.push(tenant);
         }
-        if let Some(zone) = elements::zone(inventory, body) {
-            let values = member.values.clone().with("zone", &named(&zone)?);
+        let zone = elements::zone(inventory, body);
+        if let Some(zone) = &zone {
+            let values = member.values.clone().with("zone", &named(zone)?);
             elements.push((Each::Zone, Element { name: format!("zone {}", zone.name), values, ..member.clone() }));
         }
+        member.values = member.values.with("tenants", &named(&tenants)?).with("zone", &named(&zone)?);
         elements.push((Each::Member, member));
         Ok(elements)
     }
 
     fn host(&self, inventory: &Inventory, name: &str, host: &HostValues) -> Result<Element> {
-        let carrying = elements::carrying_host(inventory, name, host)?;
+        let watches = host.roles.contains(&Role::Monitoring) && inventory.consortium.monitoring.is_some();
+        let watch = watches.then(|| watch::watch(&self.book.templates, inventory)).transpose()?;
+        let carrying = elements::carrying_host(inventory, name, host, watch)?;
         Ok(Element {
             owner: HOST_OWNER.to_string(),
             tenant: None,
@@ -261,6 +268,7 @@ fn rendered(templates: &Templates, member: &Values, mut tenant: TenantValues) ->
     health.path = render("health.path".to_string(), &health.path)?;
     health.body = health.body.as_ref().map(|body| render("health.body".to_string(), body)).transpose()?;
     no_secret(&file, "health", &[&[health.path.clone()][..], health.body.as_slice()].concat())?;
+    health.probe = watch::probe(&tenant.application.name, health)?;
     Ok(tenant)
 }
 

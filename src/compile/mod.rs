@@ -16,6 +16,7 @@ mod expand;
 mod guard;
 mod shapes;
 pub mod values;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

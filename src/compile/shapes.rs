@@ -6,10 +6,13 @@ use serde_json::{Value, json};
 
 use crate::compile::values::{
     ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues, HealthValues, HostValues,
-    LoginValues, MemberValues, NameServerValues, SizeValues, TenantValues, ZoneValues,
+    LoginValues, MemberValues, MonitoringValues, NameServerValues, ProbeValues, RecipientValues, SizeValues,
+    TenantValues, WatchValues, ZoneValues,
 };
 use crate::inventory::names::TRANSFER_KEY;
-use crate::inventory::types::{Dnssec, DomainMode, Engine, MemberKind, Method, Role, Status, ZoneLimits};
+use crate::inventory::types::{
+    Dnssec, DomainMode, Engine, MailRelay, MemberKind, Method, Role, Severity, Status, ZoneLimits,
+};
 use crate::playbook::Each;
 use crate::templates::lint::Shape;
 
@@ -49,6 +52,11 @@ pub fn specimen(each: Each) -> Value {
             connections: 10,
             max_connections: 50,
             zones: vec!["comune.malnate.va.it".to_string()],
+            watch: Some(WatchValues {
+                members: vec![member()],
+                probes: vec![ProbeValues { name: "albo-1a2b3c4d".to_string(), health: health() }],
+                zones: vec!["comune.malnate.va.it".to_string()],
+            }),
         });
         return values;
     }
@@ -66,7 +74,11 @@ pub fn specimen(each: Each) -> Value {
         Each::Zone => {
             values["zone"] = json!(zone());
         }
-        Each::Host | Each::Member => {}
+        Each::Member => {
+            values["tenants"] = json!([tenant()]);
+            values["zone"] = json!(zone());
+        }
+        Each::Host => {}
     }
     values
 }
@@ -93,6 +105,37 @@ fn consortium() -> ConsortiumValues {
             algorithm: Dnssec::default(),
             limits: ZoneLimits::default(),
         }),
+        monitoring: Some(MonitoringValues {
+            budget_permille: 5,
+            retention_days: 45,
+            pace: 1,
+            recipients: vec![RecipientValues {
+                name: "province".to_string(),
+                email: Some("ced@provincia.va.it".to_string()),
+                webhook: Some("https://192.0.2.20/alerts".to_string()),
+                severities: vec![Severity::Page],
+            }],
+            members: vec![Severity::Page],
+            mail: Some(MailRelay {
+                relay: "192.0.2.20:25".to_string(),
+                from: "comuni@cloud.provincia.va.it".to_string(),
+                tls: true,
+            }),
+            copy_to: Some("https://192.0.2.20/tickets".to_string()),
+            dead_man: Some("https://192.0.2.20/alive".to_string()),
+        }),
+    }
+}
+
+fn health() -> HealthValues {
+    HealthValues {
+        path: "/salute".to_string(),
+        method: Method::Post,
+        body: Some("{}".to_string()),
+        media_type: Some("application/json".to_string()),
+        status: 200,
+        contains: Some("bene".to_string()),
+        probe: "albo-1a2b3c4d".to_string(),
     }
 }
 
@@ -166,14 +209,7 @@ fn tenant() -> TenantValues {
             environment: BTreeMap::from([(text("LANG"), text("C.UTF-8"))]),
             files: BTreeMap::from([(text("settings.ini"), text("[web]\n"))]),
             start_seconds: 180,
-            health: HealthValues {
-                path: text("/salute"),
-                method: Method::Post,
-                body: Some(text("{}")),
-                media_type: Some(text("application/json")),
-                status: 200,
-                contains: Some(text("bene")),
-            },
+            health: health(),
             public_methods: vec![Method::Get, Method::Head],
             listens_on_socket: true,
             notifies: true,

@@ -5,6 +5,7 @@ mod consortium;
 mod dns;
 mod host;
 mod member;
+mod monitoring;
 
 pub use application::{Application, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults};
 pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaults, SizeClass};
@@ -13,3 +14,4 @@ pub use dns::{
 };
 pub use host::{Capacity, Host, HostAuthority, Hosts, Login, Role, Sudo, Transport};
 pub use member::{Contacts, Member, MemberKind, Membership, Placement, Population, Status, Tenant};
+pub use monitoring::{MailRelay, Monitoring, Recipient, Severity};
