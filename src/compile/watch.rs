@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::compile::elements;
 use crate::compile::values::{HealthValues, MonitoringValues, ProbeValues, RecipientValues, WatchValues};
-use crate::compile::{elements, expand};
 use crate::digest::sha256;
 use crate::failure::{Failure, Result};
 use crate::inventory::types::{Monitoring, Status};
-use crate::inventory::{Inventory, zones};
-use crate::templates::Templates;
+use crate::inventory::{Body, Inventory, TenantPlan};
 
 /// The consortium's policy.
 pub fn policy(policy: &Monitoring) -> MonitoringValues {
@@ -30,11 +29,15 @@ pub fn policy(policy: &Monitoring) -> MonitoringValues {
     }
 }
 
-/// All members, the probes of their tenants, and their zones.
+/// All members, the probes of their tenants as `rendered` makes them, and the `zones` that we serve.
 ///
 /// # Errors
-/// As [`expand::health`].
-pub fn watch(templates: &Templates, inventory: &Inventory) -> Result<WatchValues> {
+/// When the catalogue does not know an application, or a template of it refuses a tenant's values.
+pub fn watch(
+    inventory: &Inventory,
+    zones: &[String],
+    rendered: impl Fn(&Body, &TenantPlan) -> Result<HealthValues>,
+) -> Result<WatchValues> {
     let mut probes = BTreeMap::new();
     let mut members = Vec::new();
     for body in inventory.members.values() {
@@ -43,8 +46,8 @@ pub fn watch(templates: &Templates, inventory: &Inventory) -> Result<WatchValues
         for plan in watched {
             let asked = &elements::application(inventory, plan)?.health;
             // Rendered for each tenant only where the tenants' differ.
-            let health = if asked.body.as_ref().is_some_and(|body| body.contains('{')) {
-                expand::health(templates, inventory, body, plan)?
+            let health = if asked.body.as_ref().is_some_and(|body| body.contains("{{")) {
+                rendered(body, plan)?
             } else {
                 let health = elements::health(asked);
                 HealthValues { probe: probe(&plan.application, &health)?, ..health }
@@ -53,8 +56,7 @@ pub fn watch(templates: &Templates, inventory: &Inventory) -> Result<WatchValues
         }
     }
     members.sort_by(|one, other| one.code.cmp(&other.code));
-    let zones = inventory.members.values().filter_map(|body| zones::of(inventory, body));
-    let mut zones: Vec<String> = zones.map(|served| served.zone.name.plain()).collect();
+    let mut zones = zones.to_vec();
     zones.sort();
     let probes = probes.into_iter().map(|(name, health)| ProbeValues { name, health });
     Ok(WatchValues { members, probes: probes.collect(), zones })
