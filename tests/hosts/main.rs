@@ -23,6 +23,7 @@ mod history;
 mod isolation;
 mod kills;
 mod lockout;
+mod monitoring;
 mod plan;
 mod refusals;
 mod rotate;
