@@ -152,6 +152,7 @@ pub fn member(body: &Body) -> MemberValues {
 /// The zone of a body, when we serve it.
 pub fn zone(inventory: &Inventory, body: &Body) -> Option<ZoneValues> {
     let served = zones::of(inventory, body)?;
+    let policy = inventory.consortium.dns.as_ref()?;
     Some(ZoneValues {
         name: served.zone.name.plain(),
         mode: served.mode,
@@ -159,6 +160,8 @@ pub fn zone(inventory: &Inventory, body: &Body) -> Option<ZoneValues> {
         records: served.zone.lines(),
         servers: zones::servers(inventory).into_iter().map(|(_, address)| address.to_string()).collect(),
         protected: served.protected(),
+        move_ttl: body.member.domain.as_ref().and_then(|domain| domain.move_ttl).unwrap_or(policy.move_ttl),
+        patience: policy.patience,
     })
 }
 

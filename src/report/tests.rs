@@ -53,12 +53,18 @@ fn differs(action: Action, changes: &[Change]) -> Outcome {
 }
 
 fn change(field: &str, before: Option<&str>, after: Option<&str>) -> Change {
-    Change { field: field.into(), before: before.map(String::from), after: after.map(String::from), secret: false }
+    Change {
+        field: field.into(),
+        before: before.map(String::from),
+        after: after.map(String::from),
+        secret: false,
+        step: None,
+    }
 }
 
 fn secret(field: &str) -> Change {
     let value = Some(POISON.to_string());
-    Change { field: field.into(), before: value.clone(), after: value, secret: true }
+    Change { field: field.into(), before: value.clone(), after: value, secret: true, step: None }
 }
 
 fn checked(host: &str, findings: Vec<Finding>, debts: Vec<Debt>, correct: u32) -> HostPlan {
