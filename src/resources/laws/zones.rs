@@ -156,7 +156,7 @@ fn a_primary_without_its_keys_does_not_serve_what_others_sign_with_them() {
     let Check::Differs { changes, .. } = check(&zone(), &host) else { panic!() };
     assert!(changes.iter().any(|change| change.field == "b.it/DNSKEY" && change.before.is_some()), "{changes:?}");
     let failure = fix(&zone(), &mut host).unwrap_err();
-    assert!(failure.message.contains("are not on this host") && failure.message.contains("restore"), "{failure}");
+    assert!(failure.message.contains("are not on this host") && failure.hints[0].contains("restore"), "{failure}");
     host.world.notes.insert("keys".to_string(), "abcd==".to_string());
     fix(&zone(), &mut host).unwrap();
 }
