@@ -52,7 +52,7 @@ pub(super) fn execute(command: &Command) -> Result<Output> {
     follow(command, child)
 }
 
-fn prepare(command: &Command) -> Result<std::process::Command> {
+pub(super) fn prepare(command: &Command) -> Result<std::process::Command> {
     let mut argv = command.argv.clone();
     let mut home = "/root".to_string();
     if let Some(user) = &command.user {
@@ -187,7 +187,7 @@ fn late(command: &Command, stderr: &[u8]) -> Failure {
     ))
 }
 
-fn keep_last(kept: &mut Vec<u8>, piece: &[u8]) {
+pub(super) fn keep_last(kept: &mut Vec<u8>, piece: &[u8]) {
     kept.extend(piece);
     if kept.len() > STDERR_KEPT {
         kept.drain(..kept.len() - STDERR_KEPT);
