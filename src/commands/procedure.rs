@@ -174,9 +174,7 @@ impl Procedure {
             id: Some(id.clone()),
             message: failure.message.clone(),
         });
-        let hints = failure.hints.iter().map(|hint| format!("\nhint: {hint}"));
-        let message = [failure.message.clone()].into_iter().chain(hints).collect();
-        self.progress.step(&host, &Step::Failed { id, owner, message });
+        self.progress.step(&host, &Step::Failed { id, owner, message: failure.told() });
     }
 
     /// Somebody wants the run to stop.

@@ -248,6 +248,9 @@ fn show(progress: &Progress, event: &Event) {
         Event::Skipped { host, id, owner } => {
             progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() })
         }
+        Event::Waits { host, id, owner, not_before } => {
+            progress.step(host, &Step::Waits { id: id.clone(), owner: owner.clone(), not_before: *not_before });
+        }
         Event::Notified { host, notification } => progress.step(host, &Step::Notified(notification.clone())),
         Event::Confirming { host, id, .. } => {
             progress.step(host, &Step::Doing(format!("{id}: confirming over a new connection")));

@@ -167,6 +167,8 @@ pub fn zone(scene: &zones::Scene, body: &Body) -> Option<ZoneValues> {
         records: served.zone.lines(),
         servers: scene.servers().into_iter().map(|(_, address)| address.to_string()).collect(),
         protected: served.protected(),
+        move_ttl: body.member.domain.as_ref().and_then(|domain| domain.move_ttl).unwrap_or(scene.dns.move_ttl),
+        patience: scene.dns.patience,
     })
 }
 

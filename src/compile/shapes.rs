@@ -104,6 +104,8 @@ fn zone() -> ZoneValues {
         records: vec!["comune.malnate.va.it. 3600 NS ns1.cloud.provincia.va.it.".to_string()],
         servers: vec!["192.0.2.15".to_string()],
         protected: vec!["comune.malnate.va.it/MX".to_string()],
+        move_ttl: 300,
+        patience: 30,
     }
 }
 

@@ -291,4 +291,8 @@ pub struct ZoneValues {
     pub servers: Vec<String>,
     /// The names and types that change only when that is allowed by name: `comune.malnate.va.it/MX`.
     pub protected: Vec<String>,
+    /// The TTL that an address gets for the time of its move, in seconds; 0: it moves at once.
+    pub move_ttl: u32,
+    /// Seconds that the name servers have to serve a change.
+    pub patience: u32,
 }

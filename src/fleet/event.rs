@@ -38,6 +38,8 @@ pub enum Event {
     Failed { host: String, id: String, owner: String, message: String },
     /// A resource was left out because its owner failed.
     Skipped { host: String, id: String, owner: String },
+    /// A resource is as far as it can be now; the rest has its time (seconds since 1970-01-01T00:00:00Z).
+    Waits { host: String, id: String, owner: String, not_before: i64 },
     /// A daemon was told.
     Notified { host: String, notification: String },
     /// A change that could lock us out is being confirmed over a new connection.
