@@ -1,0 +1,7 @@
+//! Backups as a host sees them.
+
+pub mod configuration;
+pub mod metrics;
+pub mod restic;
+pub mod run;
+pub mod take;
