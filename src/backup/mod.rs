@@ -3,6 +3,7 @@
 
 pub mod compare;
 pub mod configuration;
+pub mod copy;
 pub mod fingerprint;
 pub mod manifest;
 pub mod metrics;

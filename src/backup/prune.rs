@@ -110,7 +110,8 @@ pub fn prune(machine: &mut dyn Machine, repository: &Repository, home: &str, kee
             pruned.notes.push(format!("{}: {future} snapshots are dated in the future: they never count", keep.tenant));
         }
     }
-    let strange = snapshots.iter().filter(|snapshot| !keeps.iter().any(|keep| snapshot.tag("tenant") == Some(&keep.tenant)));
+    let strange =
+        snapshots.iter().filter(|snapshot| !keeps.iter().any(|keep| snapshot.tag("tenant") == Some(&keep.tenant)));
     let strange = strange.count();
     if strange > 0 {
         pruned.notes.push(format!("{strange} snapshots are of no tenant of this member: they stay"));
@@ -134,7 +135,8 @@ fn old(own: &[&Snapshot], keep: &Keep, verified: Option<&Verified>, now: i64) ->
         .filter(|snapshot| !is_future(snapshot, now))
         .filter_map(|snapshot| Some((*snapshot, snapshot.seconds()?)))
         .collect();
-    let newest = counted.iter().filter(|(snapshot, _)| snapshot.tag("state") == Some("complete")).max_by_key(|(_, time)| *time);
+    let newest =
+        counted.iter().filter(|(snapshot, _)| snapshot.tag("state") == Some("complete")).max_by_key(|(_, time)| *time);
     let newest = newest.map(|(snapshot, _)| snapshot.id.as_str());
     let stays = |snapshot: &Snapshot| {
         newest == Some(snapshot.id.as_str()) || verified.is_some_and(|known| known.snapshot == snapshot.id)
@@ -162,8 +164,7 @@ mod tests {
 
     fn gone(snapshots: &[Snapshot], verified: Option<&str>) -> Vec<String> {
         let keep = Keep { tenant: "c_e863-albo".to_string(), days: 30, frozen: None };
-        let verified =
-            verified.map(|id| Verified { snapshot: id.to_string(), level: "L4".to_string(), at: NOW });
+        let verified = verified.map(|id| Verified { snapshot: id.to_string(), level: "L4".to_string(), at: NOW });
         old(&snapshots.iter().collect::<Vec<_>>(), &keep, verified.as_ref(), NOW)
     }
 

@@ -124,7 +124,10 @@ impl Repository {
     /// restic with this repository, about to do something.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut argv = vec!["restic".to_string()];
-        let mut environment = vec![("RESTIC_PASSWORD".to_string(), self.password.clone()), ("RESTIC_PROGRESS_FPS".to_string(), "2".to_string())];
+        let mut environment = vec![
+            ("RESTIC_PASSWORD".to_string(), self.password.clone()),
+            ("RESTIC_PROGRESS_FPS".to_string(), "2".to_string()),
+        ];
         let mut user = None;
         match &self.place {
             Place::Served(ssh) => {
@@ -313,7 +316,7 @@ pub fn version(machine: &dyn Machine) -> Result<Version> {
     let version = Version::parse(&text)
         .ok_or_else(|| Failure::operation(format!("restic does not say its version: {}", text.trim())))?;
     if version < MINIMUM {
-        return Err(Failure::operation(format!("restic {version} is too old: {MINIMUM} is the oldest that is known"))
+        return Err(Failure::usage(format!("restic {version} is too old: {MINIMUM} is the oldest that is known"))
             .hint("apt-get install --only-upgrade restic"));
     }
     Ok(version)
