@@ -12,6 +12,7 @@
 //! takes the thing itself away only when no other entry says the same. Any other id that comes twice on a host is an error.
 
 mod catalogue;
+mod backup;
 mod elements;
 mod expand;
 mod guard;
