@@ -1,7 +1,15 @@
-//! Backups as a host sees them.
+//! Backups as a host sees them: taking one, what one says about itself, and how to tell whether what came back is what
+//! was there.
 
+pub mod compare;
 pub mod configuration;
+pub mod fingerprint;
+pub mod manifest;
 pub mod metrics;
+pub mod postgres;
 pub mod restic;
 pub mod run;
+pub mod snapshot;
 pub mod take;
+
+pub use manifest::{Manifest, State};

@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -16,8 +17,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, OFlags, RenameFlags};
 
-use super::process;
-use super::{Command, FileKind, Machine, Output, Ownership, Stat};
+use super::{conversation, process};
+use super::{Command, Conversation, FileKind, Machine, Output, Ownership, Stat};
 use crate::digest::sha256_of;
 use crate::failure::{Failure, Result};
 
@@ -59,6 +60,7 @@ impl Machine for Local {
             uid: data.uid(),
             gid: data.gid(),
             size: data.size(),
+            modified: data.mtime().saturating_mul(1_000_000_000).saturating_add(data.mtime_nsec()),
         }))
     }
 
@@ -79,6 +81,15 @@ impl Machine for Local {
         Ok(names)
     }
 
+    fn names(&self, path: &Path) -> Result<Vec<OsString>> {
+        let entries = found(fs::read_dir(path)).map_err(|error| failed("list", path, &error))?;
+        let names: io::Result<Vec<OsString>> =
+            entries.into_iter().flatten().map(|entry| Ok(entry?.file_name())).collect();
+        let mut names = names.map_err(|error| failed("list", path, &error))?;
+        names.sort();
+        Ok(names)
+    }
+
     fn sha256(&self, path: &Path) -> Result<Option<String>> {
         let digest = found(File::open(path)).and_then(|file| file.map(sha256_of).transpose());
         digest.map_err(|error| failed("read", path, &error))
@@ -91,6 +102,10 @@ impl Machine for Local {
         let answer = process::execute(command)?;
         self.answers.borrow_mut().insert(command.clone(), answer.clone());
         Ok(answer)
+    }
+
+    fn converse(&self, command: &Command) -> Result<Box<dyn Conversation>> {
+        Ok(Box::new(conversation::begin(command)?))
     }
 
     fn now(&self) -> i64 {

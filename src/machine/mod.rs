@@ -4,16 +4,19 @@
 
 mod calendar;
 mod command;
+mod conversation;
 mod fake;
 mod local;
 mod private;
 mod process;
 mod stop;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 pub use calendar::utc;
 pub use command::{Command, Output};
+pub use conversation::Conversation;
 pub use fake::{Fake, Fault, Node, Program, Unit, World};
 pub use local::Local;
 pub use private::{PRIVATE_FILE, PRIVATE_FOLDER, make_folder};
@@ -48,6 +51,8 @@ pub struct Stat {
     pub gid: u32,
     /// Length in bytes.
     pub size: u64,
+    /// When its content was last changed, in nanoseconds since 1970-01-01T00:00:00Z.
+    pub modified: i64,
 }
 
 /// Owner, group and mode that a written file or directory gets before it appears under its name.
@@ -73,11 +78,15 @@ pub trait Machine {
     fn link_target(&self, path: &Path) -> Result<Option<String>>;
     /// The names in a directory, sorted; empty when there is none.
     fn list(&self, path: &Path) -> Result<Vec<String>>;
+    /// As [`Machine::list`], byte for byte: names need not be text.
+    fn names(&self, path: &Path) -> Result<Vec<OsString>>;
     /// Lower-case hex SHA-256 of a file, read in pieces; `None` when nothing is there.
     fn sha256(&self, path: &Path) -> Result<Option<String>>;
     /// Runs a command that changes nothing. The answer is remembered until the next change through this machine,
     /// so that many resources can ask one question (all roles, all units) at the price of one process.
     fn query(&self, command: &Command) -> Result<Output>;
+    /// Starts a program that changes nothing and is then talked with, such as a transaction that is held open.
+    fn converse(&self, command: &Command) -> Result<Box<dyn Conversation>>;
     /// Seconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> i64;
 

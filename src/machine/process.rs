@@ -95,7 +95,7 @@ fn attend(command: &Command, take: &mut Take<'_>) -> Result<Output> {
     watch(command, child, take)
 }
 
-fn prepare(command: &Command) -> Result<std::process::Command> {
+pub(super) fn prepare(command: &Command) -> Result<std::process::Command> {
     let mut argv = command.argv.clone();
     let mut home = "/root".to_string();
     if let Some(user) = &command.user {
@@ -248,7 +248,7 @@ fn late(command: &Command, stderr: &[u8]) -> Failure {
     ))
 }
 
-fn keep_last(kept: &mut Vec<u8>, piece: &[u8]) {
+pub(super) fn keep_last(kept: &mut Vec<u8>, piece: &[u8]) {
     kept.extend(piece);
     if kept.len() > STDERR_KEPT {
         kept.drain(..kept.len() - STDERR_KEPT);

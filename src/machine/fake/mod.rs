@@ -9,11 +9,12 @@ mod world;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::path::Path;
 
 pub use world::{Node, Unit, World};
 
-use super::{Command, FileKind, Machine, Output, Ownership, Stat};
+use super::{Command, Conversation, FileKind, Machine, Output, Ownership, Stat};
 use crate::digest::sha256;
 use crate::failure::{Failure, Result};
 
@@ -198,6 +199,10 @@ impl Machine for Fake {
         Ok(self.world.names_in(path))
     }
 
+    fn names(&self, path: &Path) -> Result<Vec<OsString>> {
+        Ok(self.world.names_in(path).into_iter().map(OsString::from).collect())
+    }
+
     fn sha256(&self, path: &Path) -> Result<Option<String>> {
         Ok(self.read(path)?.map(sha256))
     }
@@ -217,6 +222,11 @@ impl Machine for Fake {
         assert!(after == self.world, "the question `{}` changed the host", command.argv.join(" "));
         self.answers.borrow_mut().1.insert(command.clone(), answer.clone());
         Ok(answer)
+    }
+
+    /// A model of a program answers once and is gone: nobody can talk with it.
+    fn converse(&self, command: &Command) -> Result<Box<dyn Conversation>> {
+        Err(Failure::operation(format!("nobody can talk with {} on a host kept in memory", command.argv.join(" "))))
     }
 
     fn now(&self) -> i64 {

@@ -229,6 +229,6 @@ impl Node {
             Content::Directory => (FileKind::Directory, 0),
             Content::Link(target) => (FileKind::Symlink, target.len() as u64),
         };
-        Stat { kind, mode: self.mode, uid: self.uid, gid: self.gid, size }
+        Stat { kind, mode: self.mode, uid: self.uid, gid: self.gid, size, modified: 0 }
     }
 }
