@@ -102,7 +102,7 @@ impl Scene<'_> {
 
     /// All that is owned by one member.
     fn of_body(&self, inventory: &Inventory, body: &Body) -> Result<Vec<(Each, Element)>> {
-        let member = self.member(body)?;
+        let member = self.member(inventory, body)?;
         let mut elements = Vec::new();
         for plan in body.tenants.values() {
             let values = elements::tenant(inventory, &self.hosts, body, plan)?;
@@ -133,7 +133,7 @@ impl Scene<'_> {
         })
     }
 
-    fn member(&self, body: &Body) -> Result<Element> {
+    fn member(&self, inventory: &Inventory, body: &Body) -> Result<Element> {
         let hosts = |name: fn(&TenantPlan) -> &String| {
             let mut names: Vec<String> = body.tenants.values().map(|plan| name(plan).clone()).collect();
             names.sort();
@@ -144,7 +144,7 @@ impl Scene<'_> {
             owner: body.code.clone(),
             tenant: None,
             name: format!("member {}", body.slug),
-            values: self.base.clone().with("member", &named(&elements::member(body))?),
+            values: self.base.clone().with("member", &named(&elements::member(inventory, body))?),
             host: None,
             application_hosts: hosts(|plan| &plan.application_host),
             database_hosts: hosts(|plan| &plan.database_host),
@@ -287,7 +287,7 @@ fn render_one(templates: &Templates, values: &Values, shape: &lint::Shape, file:
 pub fn health(templates: &Templates, inventory: &Inventory, body: &Body, plan: &TenantPlan) -> Result<HealthValues> {
     let hosts = hosts(inventory);
     let base = Values::default().with("hosts", &named(&hosts.values().collect::<Vec<_>>())?);
-    let member = base.with("member", &named(&elements::member(body))?);
+    let member = base.with("member", &named(&elements::member(inventory, body))?);
     Ok(rendered(templates, &member, elements::tenant(inventory, &hosts, body, plan)?)?.application.health)
 }
 

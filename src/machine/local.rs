@@ -17,8 +17,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, OFlags, RenameFlags};
 
-use super::{Command, Conversation, FileKind, Machine, Output, Ownership, Stat};
 use super::{conversation, process};
+use super::{Command, Conversation, FileKind, Machine, Output, Ownership, Stat};
 use crate::digest::sha256_of;
 use crate::failure::{Failure, Result};
 
@@ -188,6 +188,11 @@ impl Machine for Local {
     fn run(&mut self, command: &Command) -> Result<Output> {
         self.forget();
         process::execute(command)
+    }
+
+    fn follow(&mut self, command: &Command, line: &mut dyn FnMut(&str) -> Result<()>) -> Result<Output> {
+        self.forget();
+        process::follow(command, line)
     }
 }
 

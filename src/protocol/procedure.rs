@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Holder, Operator};
+use crate::backup::run::Run;
 use crate::catalog::Catalog;
 use crate::resources::SecretTable;
 
@@ -41,6 +42,8 @@ pub enum Act {
         /// Its name.
         role: String,
     },
+    /// Take a backup. Answered by [`Acted::BackedUp`], with [`super::FromHost::Doing`] before it.
+    Backup,
     /// The procedure is over for this tenant: free its lock. Answered by [`Acted::Done`].
     Release,
 }
@@ -78,6 +81,8 @@ pub enum Acted {
     Differ(Vec<String>),
     /// So many sessions were ended.
     Sessions(u32),
+    /// A backup was tried; how it ended is in the record of the run.
+    BackedUp(Box<Run>),
     /// Somebody holds the tenant's lock, or the host's for too long; nothing was done.
     Busy(Holder),
     /// It could not be done, with the host's own words. What was done before that stays.

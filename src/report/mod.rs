@@ -10,6 +10,7 @@ mod plan;
 mod progress;
 mod saved;
 mod summary;
+mod size;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -20,4 +21,5 @@ pub use plan::{Counts, HostPlan, HostState, PlanView, held};
 pub use progress::{Progress, Step};
 pub use saved::{saved_plan, who};
 pub use summary::{HostSummary, RunSummary};
+pub use size::bytes;
 pub use table::table;
