@@ -4,13 +4,16 @@
 pub mod compare;
 pub mod configuration;
 pub mod fingerprint;
+pub mod ladder;
 pub mod manifest;
 pub mod metrics;
 pub mod postgres;
 pub mod restic;
 pub mod run;
+pub mod scratch;
 pub mod snapshot;
 pub mod take;
+pub mod words;
 #[cfg(test)]
 mod tests;
 

@@ -15,8 +15,46 @@ pub fn utc(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// The moment that RFC 3339 text names (`2018-06-20T12:00:00.5+02:00`), in seconds since 1970-01-01T00:00:00Z, without
+/// the fraction; nothing when it is none.
+pub fn moment(text: &str) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let rest = text.get(19..)?;
+    let zone = match rest.strip_prefix('.') {
+        Some(fraction) => fraction.trim_start_matches(|letter: char| letter.is_ascii_digit()),
+        None => rest,
+    };
+    let offset = match zone {
+        "Z" | "z" => 0,
+        _ => {
+            let (sign, zone) = (if zone.starts_with('-') { -1 } else { 1 }, zone.get(1..)?);
+            let (hours, minutes) = zone.split_once(':')?;
+            sign * (hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60)
+        }
+    };
+    // Days since 1970 of a civil date, with years that begin in March: the leap day is then the last of its year.
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second - offset)
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_moment_is_read_back_in_every_zone() {
+        for second in [0, 951_782_400, 1_529_489_100, 4_107_542_400] {
+            assert_eq!(super::moment(&super::utc(second)), Some(second));
+        }
+        assert_eq!(super::moment("2018-06-20T12:05:00.123456789+02:00"), Some(1_529_489_100));
+        assert_eq!(super::moment("2018-06-20T06:35:00-03:30"), Some(1_529_489_100));
+        assert_eq!(super::moment("yesterday"), None);
+        assert_eq!(super::moment("2018-06-20T12:05:00"), None);
+    }
+
     use super::*;
 
     #[test]

@@ -14,7 +14,7 @@ mod stop;
 use std::ffi::OsString;
 use std::path::Path;
 
-pub use calendar::utc;
+pub use calendar::{moment, utc};
 pub use command::{Command, Output};
 pub use conversation::Conversation;
 pub use fake::{Fake, Fault, Node, Program, Unit, World};

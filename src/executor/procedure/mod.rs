@@ -2,6 +2,7 @@
 
 mod ask;
 mod bring;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use super::store::Settings;
 use super::wire::Wire;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
+use crate::backup::ladder::try_to_delete;
 use crate::backup::take::Step;
 use crate::protocol::{Act, Acted, FromHost, Holder, Order};
 use crate::resources;
@@ -118,6 +120,14 @@ impl<'a> Procedure<'a> {
                     self.wire.send(doing(&order.tenant, step, since.elapsed()))
                 })?;
                 Ok(Acted::BackedUp(Box::new(run)))
+            }
+            Act::Verify(task) => {
+                note(machine, "verify")?;
+                Ok(Acted::Verified(Box::new(verify::verify(machine, self.wire, order, task)?)))
+            }
+            Act::TryToDelete => {
+                note(machine, "try to delete")?;
+                Ok(Acted::Tried(Box::new(try_to_delete(machine, &order.tenant)?)))
             }
             Act::Release => {
                 self.tenants.remove(&order.tenant);
