@@ -104,7 +104,8 @@ impl Configuration {
                 .hint("comuni apply --area backup writes it")
         })?;
         serde_json::from_slice(&content).map_err(|error| {
-            Failure::operation(format!("{path} cannot be read: {error}")).hint("comuni apply --area backup writes it anew")
+            Failure::operation(format!("{path} cannot be read: {error}"))
+                .hint("comuni apply --area backup writes it anew")
         })
     }
 

@@ -20,19 +20,27 @@ const READABLE: Ownership = Ownership { uid: 0, gid: 0, mode: 0o644 };
 type Metric = (&'static str, &'static str, fn(&Configuration, &Remembered) -> u64);
 
 const METRICS: [Metric; 9] = [
-    ("comuni_backup_last_attempt_timestamp_seconds", "When the newest run began; 0 when there was none.", |_, known| {
-        known.last.as_ref().map_or(0, |run| seconds(run.began))
-    }),
-    ("comuni_backup_last_success_timestamp_seconds", "When the newest complete backup began; 0 when there is none.", |_, known| {
-        known.good.as_ref().map_or(0, |run| seconds(run.began))
-    }),
-    ("comuni_backup_last_status", "How the newest run ended: 0 complete, 1 failed or never run, 3 partial.", |_, known| {
-        known.last.as_ref().map_or(1, |run| match run.state {
-            Ended::Complete if run.shrunk.is_none() => 0,
-            Ended::Complete | Ended::Partial => 3,
-            Ended::Failed | Ended::Busy | Ended::Interrupted => 1,
-        })
-    }),
+    (
+        "comuni_backup_last_attempt_timestamp_seconds",
+        "When the newest run began; 0 when there was none.",
+        |_, known| known.last.as_ref().map_or(0, |run| seconds(run.began)),
+    ),
+    (
+        "comuni_backup_last_success_timestamp_seconds",
+        "When the newest complete backup began; 0 when there is none.",
+        |_, known| known.good.as_ref().map_or(0, |run| seconds(run.began)),
+    ),
+    (
+        "comuni_backup_last_status",
+        "How the newest run ended: 0 complete, 1 failed or never run, 3 partial.",
+        |_, known| {
+            known.last.as_ref().map_or(1, |run| match run.state {
+                Ended::Complete if run.shrunk.is_none() => 0,
+                Ended::Complete | Ended::Partial => 3,
+                Ended::Failed | Ended::Busy | Ended::Interrupted => 1,
+            })
+        },
+    ),
     ("comuni_backup_bytes", "Bytes of dump and files in the newest complete backup.", |_, known| {
         known.good.as_ref().map_or(0, |run| run.bytes)
     }),
@@ -45,9 +53,11 @@ const METRICS: [Metric; 9] = [
     ("comuni_backup_expected_interval_seconds", "The newest backup may be this old (RPO).", |of, _| {
         u64::from(of.policy.rpo_hours) * 3600
     }),
-    ("comuni_backup_snapshots", "Snapshots of the tenant in the repository, by the newest run that saw them.", |_, known| {
-        known.good.as_ref().map_or(0, |run| run.snapshots)
-    }),
+    (
+        "comuni_backup_snapshots",
+        "Snapshots of the tenant in the repository, by the newest run that saw them.",
+        |_, known| known.good.as_ref().map_or(0, |run| run.snapshots),
+    ),
     ("comuni_backup_shrunk", "1 when the newest run found much less than the one before.", |_, known| {
         known.last.as_ref().map_or(0, |run| u64::from(run.shrunk.is_some()))
     }),

@@ -114,6 +114,10 @@ pub struct Remembered {
     pub last: Option<Run>,
     /// The newest that was complete.
     pub good: Option<Run>,
+    /// What later ones are compared with: the newest complete one that was not much smaller than the one before, or that
+    /// somebody has accepted.
+    #[serde(default)]
+    pub measure: Option<Run>,
 }
 
 impl Remembered {
@@ -137,10 +141,24 @@ impl Remembered {
     pub fn note(mut self, machine: &mut dyn Machine, run: &Run) -> Result<Remembered> {
         if run.is_good() {
             self.good = Some(run.clone());
+            if run.shrunk.is_none() {
+                self.measure = Some(run.clone());
+            }
         }
         self.last = Some(run.clone());
         write(machine, &Remembered::path(&run.tenant), &self)?;
         Ok(self)
+    }
+}
+
+impl Remembered {
+    /// Later backups are compared with the newest complete one from now on.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn accept(mut self, machine: &mut dyn Machine, tenant: &str) -> Result<()> {
+        self.measure.clone_from(&self.good);
+        write(machine, &Remembered::path(tenant), &self)
     }
 }
 

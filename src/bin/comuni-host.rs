@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use comuni::executor::{Settings, backup, confirm, revert, serve};
+use comuni::executor::{Settings, backup, confirm, copy_backups, revert, serve};
 use comuni::failure::{Failure, Result};
 use comuni::machine::{Local, heed};
 use comuni::protocol::VERSION;
@@ -46,8 +46,13 @@ fn run(words: &[&str]) -> Result<()> {
         ["revert", token] => revert(&mut Local::new(), &settings()?, token),
         ["backup", tenant] => take_backup(tenant, PATIENCE),
         ["backup", tenant, "--wait", seconds] => {
-            let seconds = seconds.parse().map_err(|_| Failure::usage(format!("{seconds:?} is no number of seconds")))?;
+            let seconds =
+                seconds.parse().map_err(|_| Failure::usage(format!("{seconds:?} is no number of seconds")))?;
             take_backup(tenant, Duration::from_secs(seconds))
+        }
+        ["copy-backups"] => {
+            heed()?;
+            copy_backups(&mut Local::new(), &settings()?)
         }
         ["version"] => {
             let mut stdout = std::io::stdout();
@@ -56,7 +61,7 @@ fn run(words: &[&str]) -> Result<()> {
         }
         _ => Err(Failure::usage(format!("\"{}\" is not understood", words.join(" "))).hint(
             "comuni starts this program by itself: serve [--auth-info PATH], confirm TOKEN, revert TOKEN, version; \
-             a tenant's timer starts: backup TENANT [--wait SECONDS]",
+             timers start: backup TENANT [--wait SECONDS], copy-backups",
         )),
     }
 }

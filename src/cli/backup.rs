@@ -25,6 +25,36 @@ Exit codes: 0 all complete; 3 some not, or partial, or much smaller than before;
         #[command(flatten)]
         way: Way,
     },
+    /// Take away backups that are older than their limits, on the hosts that keep them
+    ///
+    /// The newest complete one and the newest verified one of a tenant stay, however old they are. Nothing of a tenant goes
+    /// while its newest backup is missing, or much smaller than the one before.
+    #[command(after_help = "\
+Examples:
+  comuni backup prune
+  comuni backup prune --member malnate
+
+Exit codes: 0 done; 3 some repositories not; 1 none; 6 somebody holds a tenant; 65 the keys of the repositories are not for us")]
+    Prune {
+        /// Whose.
+        #[arg(long = "member", value_name = "MEMBER")]
+        members: Vec<String>,
+        /// How to reach the hosts.
+        #[command(flatten)]
+        way: Way,
+    },
+    /// Say that a backup which is much smaller than the one before is right
+    ///
+    /// Later ones are compared with it, and what is old may go again.
+    #[command(after_help = "Example:\n  comuni backup accept --member malnate --application albo")]
+    Accept {
+        /// Whose.
+        #[command(flatten)]
+        tenants: Tenants,
+        /// How to reach the hosts.
+        #[command(flatten)]
+        way: Way,
+    },
     /// Show the newest backup of every tenant: its age, size and trend, and how far it was verified
     #[command(after_help = "\
 Examples:

@@ -12,7 +12,7 @@ use crate::evidence::{
     ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, current,
 };
 use crate::failure::{Failure, Kind, Result};
-use crate::fleet::Fleet;
+use crate::fleet::{BackupRuns, Fleet};
 use crate::inventory::Inventory;
 use crate::protocol::{Act, Acted, Operator, Order};
 use crate::report::{Out, Progress, Step, held};
@@ -100,7 +100,7 @@ impl Procedure {
         };
         self.hosts.entry(host.to_string()).or_default();
         let acted = self.fleet.act(host, order);
-        if !matches!(acted, Ok(Acted::Done | Acted::Differ(_) | Acted::Sessions(_))) {
+        if matches!(acted, Ok(Acted::Busy(_) | Acted::Failed(_)) | Err(_)) {
             self.refusing = host.to_string();
         }
         match acted.map_err(Refused::Lost)? {
@@ -149,6 +149,14 @@ impl Procedure {
         };
         self.fleet.acts(orders, Arc::new(answered));
         std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is recorded of backups on a host.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub(super) fn backup_runs(&self, host: &str, newest: u32) -> Result<BackupRuns> {
+        self.fleet.read_backup_runs(host, newest)
     }
 
     /// Ids of what is not as it must be. Nothing is written; the tenant is ours from now on.

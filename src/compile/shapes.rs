@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::compile::values::{
-    ApplicationValues, BackupPlaces, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues, HealthValues,
-    HostValues, KeyValues, LoginValues, MemberBackup, MemberValues, NameServerValues, SizeValues, TenantBackup,
-    TenantValues, ZoneValues,
+    ApplicationValues, BackupPlaces, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues,
+    HealthValues, HostValues, KeyValues, LoginValues, MemberBackup, MemberValues, NameServerValues, SizeValues,
+    TenantBackup, TenantValues, ZoneValues,
 };
 use crate::inventory::names::{COPY_KEY, TRANSFER_KEY, backup_ssh_key, repository_key};
 use crate::inventory::types::{Dnssec, DomainMode, Engine, MemberKind, Method, Role, Status, ZoneLimits};

@@ -4,18 +4,20 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::chain;
 use super::lock::{self, Taken};
 use super::store::Settings;
 use crate::backup::configuration::Configuration;
+use crate::backup::prune::{self, Keep, Pruned};
+use crate::backup::restic::Repository;
 use crate::backup::run::{FOLDER, Remembered, Run};
 use crate::backup::take::{self, Step, Tell};
-use crate::backup::metrics;
+use crate::backup::{copy, metrics};
 use crate::failure::{Failure, Kind, Result};
 use crate::machine::Machine;
-use crate::protocol::{Holder, Operator};
+use crate::protocol::{Holder, Operator, Place};
 
 /// How long another run's record is waited for: an append takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,9 +61,64 @@ pub fn backup_for(
     recorded(machine, settings, holder, run)
 }
 
+/// Fetches the second copy, as its timer does.
+///
+/// # Errors
+/// Exit 6 while another fetch is going on, 4 when a file is not what it is called, 1 when the other host is away.
+pub fn copy_backups(machine: &mut dyn Machine, settings: &Settings) -> Result<()> {
+    let operator = Operator { user: "timer".to_string(), machine: String::new(), fingerprint: None };
+    let holder = Holder { operator, verb: "copy-backups".to_string(), since: machine.now() };
+    let _copying = lock::wait(&settings.run.join("backup-copy.lock"), &holder, PATIENCE)?;
+    let began = machine.now();
+    let fetched = copy::fetch(machine);
+    let mut record = json!({ "kind": "copy", "began": began, "ended": machine.now() });
+    match &fetched {
+        Ok(copied) => {
+            record["copied"] = json!(copied);
+            record["exit"] = json!(copy::verdict(copied).err().map_or(0, |failure| failure.kind.exit_code()));
+        }
+        Err(failure) => {
+            record["error"] = json!(failure.message);
+            record["exit"] = json!(failure.kind.exit_code());
+        }
+    }
+    {
+        let _lock = lock::wait(&settings.run.join("backup.lock"), &holder, PATIENCE)?;
+        chain::append(machine, &runs(), vec![record])?;
+    }
+    copy::verdict(&fetched?)
+}
+
+/// Takes away what is older than its limit. The record of it is in the host's own chain.
+///
+/// # Errors
+/// As restic says.
+pub fn prune(
+    machine: &mut dyn Machine,
+    settings: &Settings,
+    holder: &Holder,
+    place: &Place,
+    keeps: &[Keep],
+    password: String,
+) -> Result<Pruned> {
+    let repository = Repository::here(&place.repository, place.account.as_deref(), password);
+    let began = machine.now();
+    let pruned = prune::prune(machine, &repository, &place.home, keeps);
+    let mut record = json!({ "kind": "prune", "repository": place.repository, "by": lock::words(holder) });
+    (record["began"], record["ended"]) = (json!(began), json!(machine.now()));
+    match &pruned {
+        Ok(pruned) => record["pruned"] = json!(pruned),
+        Err(failure) => record["error"] = json!(failure.message),
+    }
+    let _lock = lock::wait(&settings.run.join("backup.lock"), holder, PATIENCE)?;
+    chain::append(machine, &runs(), vec![record])?;
+    pruned
+}
+
 fn recorded(machine: &mut dyn Machine, settings: &Settings, holder: &Holder, run: Run) -> Result<Run> {
     let _lock = lock::wait(&settings.run.join("backup.lock"), holder, PATIENCE)?;
-    let line = serde_json::to_value(&run).map_err(|error| Failure::operation(format!("cannot encode a record: {error}")))?;
+    let line =
+        serde_json::to_value(&run).map_err(|error| Failure::operation(format!("cannot encode a record: {error}")))?;
     chain::append(machine, &runs(), vec![line])?;
     Remembered::read(machine, &run.tenant)?.note(machine, &run)?;
     // An exporter that is not well changes no verdict.

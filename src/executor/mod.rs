@@ -27,7 +27,7 @@ mod staging;
 mod store;
 mod wire;
 
-pub use backup::backup;
+pub use backup::{backup, copy_backups};
 pub use revert::{confirm, revert};
 pub use serve::serve;
 pub use store::Settings;

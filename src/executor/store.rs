@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
 
-pub use crate::machine::{PRIVATE_FILE, PRIVATE_FOLDER, make_folder};
+pub use crate::machine::{PRIVATE_FILE, make_folder};
 
 /// Reads a remembered value; `None` when nothing was remembered yet.
 ///

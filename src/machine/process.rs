@@ -43,10 +43,7 @@ pub(super) fn execute(command: &Command) -> Result<Output> {
     let mut stdout = Vec::new();
     let output = attend(command, &mut |piece| {
         if stdout.len() + piece.len() > STDOUT_LIMIT {
-            return Err(Failure::operation(format!(
-                "{} wrote more than 64 MiB and was ended",
-                command.argv.join(" ")
-            )));
+            return Err(Failure::operation(format!("{} wrote more than 64 MiB and was ended", command.argv.join(" "))));
         }
         stdout.extend(piece);
         Ok(())
@@ -231,8 +228,7 @@ fn collect(command: &Command, group: Pid, news: &Receiver<News>, take: &mut Take
 
 /// Asks a process group to end. Answers until when that is waited for.
 fn farewell(command: &Command, group: Pid) -> Instant {
-    let (signal, patience) =
-        if command.interrupt { (Signal::INT, GENTLE_FAREWELL) } else { (Signal::TERM, FAREWELL) };
+    let (signal, patience) = if command.interrupt { (Signal::INT, GENTLE_FAREWELL) } else { (Signal::TERM, FAREWELL) };
     // It may end at this very moment: then there is nobody to ask.
     let _ = kill_process_group(group, signal);
     Instant::now() + patience

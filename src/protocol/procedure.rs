@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Holder, Operator};
-use crate::backup::ladder::{Task, Verification};
+use crate::backup::ladder::{Check, Task, Verification};
+use crate::backup::prune::{Keep, Pruned, Verified};
 use crate::backup::run::Run;
 use crate::catalog::Catalog;
 use crate::health::Health;
@@ -44,6 +45,28 @@ pub enum Act {
         /// Its name.
         role: String,
     },
+    /// Hold the tenant and do nothing. Answered by [`Acted::Done`].
+    Hold,
+    /// From now on backups are compared with the newest one, however small it is. Answered by [`Acted::Done`].
+    AcceptShrunk,
+    /// Take away backups that are older than their limits, on a host that keeps them. The key of the repository is in the
+    /// order's table under `key`. Answered by [`Acted::Pruned`].
+    Prune {
+        /// The repository.
+        place: Place,
+        /// The tenants of the member.
+        keeps: Vec<Keep>,
+        /// Token of the key.
+        key: String,
+    },
+    /// Note on a host that keeps backups that a snapshot was restored and found right: it never goes while it is the newest
+    /// of those. Answered by [`Acted::Done`].
+    NoteVerified {
+        /// Where the repository lies.
+        place: Place,
+        /// What was verified.
+        verified: Verified,
+    },
     /// Take a backup. Answered by [`Acted::BackedUp`], with [`super::FromHost::Doing`] before it.
     Backup,
     /// Prove the newest backup of the tenant, as far up as the task says. Answered by [`Acted::Verified`], with
@@ -56,6 +79,17 @@ pub enum Act {
     Release,
 }
 
+/// A repository on a host that keeps backups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The folder around it, which belongs to root: `/srv/backup/c_e863`.
+    pub home: String,
+    /// Its folder.
+    pub repository: String,
+    /// The Unix account whose files it has; `None` is root.
+    pub account: Option<String>,
+}
+
 /// What came of an act.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,12 +100,14 @@ pub enum Acted {
     Differ(Vec<String>),
     /// So many sessions were ended.
     Sessions(u32),
+    /// What went, and what is left.
+    Pruned(Pruned),
     /// A backup was tried; how it ended is in the record of the run.
     BackedUp(Box<Run>),
     /// A backup was verified as far as it could be.
     Verified(Box<Verification>),
     /// Deleting was tried.
-    Tried(Box<crate::backup::ladder::Check>),
+    Tried(Box<Check>),
     /// Somebody holds the tenant's lock, or the host's for too long; nothing was done.
     Busy(Holder),
     /// It could not be done, with the host's own words. What was done before that stays.

@@ -20,6 +20,6 @@ pub use out::Out;
 pub use plan::{Counts, HostPlan, HostState, PlanView, held};
 pub use progress::{Progress, Step};
 pub use saved::{saved_plan, who};
-pub use summary::{HostSummary, RunSummary};
 pub use size::bytes;
+pub use summary::{HostSummary, RunSummary};
 pub use table::table;

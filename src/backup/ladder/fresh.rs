@@ -48,6 +48,12 @@ impl Climb<'_, '_> {
             }
             Err(refusal) => refused("repository", refusal)?,
         });
+        if self.task.clear && checks.iter().all(|check| check.outcome == Outcome::Pass) {
+            match super::survivable::clear(self.machine, &self.repository) {
+                Ok(()) => {}
+                Err(refusal) => self.out.notes.push(refusal.failure.message),
+            }
+        }
         Ok(checks)
     }
 
@@ -171,7 +177,7 @@ impl Climb<'_, '_> {
             return Some(
                 Check::new(what, Outcome::Inconclusive, format!("{now}, and the backup that was verified before had {before}"))
                     .expected(format!("less than {limit} % less"))
-                    .said("when that is right, say so: comuni backup verify --accept-shrink"),
+                    .said("when that is right, say so: comuni backup verify --accept-shrunk"),
             );
         }
         Some(Check::pass(what, now.to_string()))

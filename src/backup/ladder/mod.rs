@@ -227,6 +227,8 @@ pub struct Task {
     pub up_to: Level,
     /// It is the second copy.
     pub copy: bool,
+    /// What was stored to see that it cannot be deleted is taken away first.
+    pub clear: bool,
     /// What time it is where this was asked, in seconds since 1970-01-01T00:00:00Z.
     pub now: i64,
     /// Folder of the repository on this host.

@@ -1,16 +1,20 @@
 //! A part of L7: who writes backups cannot delete them. It is tried for real, with what an application host has, on a
 //! snapshot that was made for it.
 
-use super::{Check, Outcome};
-use crate::backup::configuration::Configuration;
-use crate::backup::restic::{Order, Trouble};
-use crate::failure::Result;
-use crate::machine::{Machine, PRIVATE_FILE, make_folder};
 use std::path::Path;
 use std::time::Duration;
 
+use super::{Check, Outcome};
+use crate::backup::configuration::Configuration;
+use crate::backup::restic::{Order, Refusal, Repository, Trouble};
+use crate::failure::Result;
+use crate::machine::{Machine, PRIVATE_FILE, make_folder};
+
 /// Tag of what is made for this: it belongs to no tenant, and is not counted among the backups of one.
 pub const PURPOSE: &str = "purpose=delete-test";
+
+/// How long each step may take.
+const LONG: Duration = Duration::from_secs(120);
 
 /// Where it lies for the moment.
 const FILE: &str = "/var/lib/comuni/backup/delete-test";
@@ -32,7 +36,7 @@ pub fn try_to_delete(machine: &mut dyn Machine, tenant: &str) -> Result<Check> {
         host: configuration.member.clone(),
         tags: vec![PURPOSE.to_string()],
         paths: vec![FILE.to_string()],
-        deadline: Duration::from_secs(120),
+        deadline: LONG,
     };
     let stored = repository.store(machine, &order, &mut |_| Ok(()));
     machine.remove(path)?;
@@ -40,7 +44,7 @@ pub fn try_to_delete(machine: &mut dyn Machine, tenant: &str) -> Result<Check> {
         Ok(stored) => stored.summary.snapshot_id,
         Err(refusal) => return super::climb::refused(WHAT, refusal).map(inconclusive),
     };
-    let asked = repository.forget(machine, &stored);
+    let asked = repository.forget(machine, &[stored.clone()], LONG);
     let left = match repository.snapshots(machine, &[PURPOSE]) {
         Ok((left, _)) => left.iter().any(|snapshot| snapshot.id.starts_with(&stored)),
         Err(refusal) => return super::climb::refused(WHAT, refusal).map(inconclusive),
@@ -59,4 +63,14 @@ pub fn try_to_delete(machine: &mut dyn Machine, tenant: &str) -> Result<Check> {
 
 fn inconclusive(check: Check) -> Check {
     Check { outcome: Outcome::Inconclusive, ..check }
+}
+
+/// Takes away what was made to see that it cannot be deleted, where it can be: on the host that keeps the repository.
+///
+/// # Errors
+/// As restic says.
+pub(super) fn clear(machine: &mut dyn Machine, repository: &Repository) -> std::result::Result<(), Refusal> {
+    let (made, _) = repository.snapshots(machine, &[PURPOSE])?;
+    let ids: Vec<String> = made.into_iter().map(|snapshot| snapshot.id).collect();
+    if ids.is_empty() { Ok(()) } else { repository.forget(machine, &ids, LONG) }
 }

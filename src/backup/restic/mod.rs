@@ -7,8 +7,6 @@ mod capabilities;
 mod prove;
 mod refusal;
 mod said;
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -73,6 +71,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// When it was taken, seconds since 1970-01-01T00:00:00Z; `None` when that cannot be read.
+    pub fn seconds(&self) -> Option<i64> {
+        crate::machine::moment(&self.time)
+    }
+
     /// The value of a tag `name=value`.
     pub fn tag(&self, name: &str) -> Option<&str> {
         self.tags.iter().find_map(|tag| tag.strip_prefix(name)?.strip_prefix('='))
@@ -123,7 +126,10 @@ impl Repository {
     /// restic with this repository, about to do something.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut argv = vec!["restic".to_string()];
-        let mut environment = vec![("RESTIC_PASSWORD".to_string(), self.password.clone())];
+        let mut environment = vec![
+            ("RESTIC_PASSWORD".to_string(), self.password.clone()),
+            ("RESTIC_PROGRESS_FPS".to_string(), "2".to_string()),
+        ];
         let mut user = None;
         match &self.place {
             Place::Served(ssh) => {
@@ -212,6 +218,22 @@ impl Repository {
         if output.status == 0 { Ok(()) } else { Err(Refusal::read(&output)) }
     }
 
+    /// Forgets snapshots by their full ids and takes away the data that only they stood on. One repository, one lock.
+    ///
+    /// # Errors
+    /// As [`Trouble`] tells them apart.
+    pub fn forget(
+        &self,
+        machine: &mut dyn Machine,
+        ids: &[String],
+        deadline: Duration,
+    ) -> std::result::Result<(), Refusal> {
+        let mut words = vec!["forget", "--prune", "--"];
+        words.extend(ids.iter().map(String::as_str));
+        let output = machine.run(&self.command(&words).within(deadline)).map_err(Refusal::from)?;
+        if output.status == 0 { Ok(()) } else { Err(Refusal::read(&output)) }
+    }
+
     /// Stores something as one snapshot. A lock that is in the way or a line that is cut is tried again, with longer
     /// and longer pauses, as long as the deadline allows; what was sent before is not sent again.
     ///
@@ -296,7 +318,7 @@ pub fn version(machine: &dyn Machine) -> Result<Version> {
     let version = Version::parse(&text)
         .ok_or_else(|| Failure::operation(format!("restic does not say its version: {}", text.trim())))?;
     if version < MINIMUM {
-        return Err(Failure::operation(format!("restic {version} is too old: {MINIMUM} is the oldest that is known"))
+        return Err(Failure::usage(format!("restic {version} is too old: {MINIMUM} is the oldest that is known"))
             .hint("apt-get install --only-upgrade restic"));
     }
     Ok(version)

@@ -119,15 +119,6 @@ impl Repository {
         found.dedup();
         found
     }
-
-    /// Forgets one snapshot.
-    ///
-    /// # Errors
-    /// As [`Trouble`] tells them apart; [`Trouble::Denied`] where deleting is not allowed.
-    pub fn forget(&self, machine: &mut dyn Machine, id: &str) -> std::result::Result<(), Refusal> {
-        let output = machine.run(&self.command(&["forget", id])).map_err(Refusal::from)?;
-        if output.status == 0 { Ok(()) } else { Err(Refusal::read(&output)) }
-    }
 }
 
 /// What restic said, without what goes well.

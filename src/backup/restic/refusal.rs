@@ -87,7 +87,8 @@ impl Refusal {
     pub fn read(output: &Output) -> Refusal {
         let stderr = String::from_utf8_lossy(&output.stderr);
         let stdout = String::from_utf8_lossy(&output.stdout);
-        let said: Vec<&str> = stderr.lines().chain(stdout.lines()).map(str::trim).filter(|line| !line.is_empty()).collect();
+        let said: Vec<&str> =
+            stderr.lines().chain(stdout.lines()).map(str::trim).filter(|line| !line.is_empty()).collect();
         let words = if said.is_empty() { "it said nothing".to_string() } else { said.join("\n") };
         let trouble = Trouble::of(output.status, &words);
         let what = match trouble {
@@ -99,12 +100,19 @@ impl Refusal {
             Trouble::Denied => "the repository does not allow that",
             Trouble::Stopped | Trouble::Other => "restic failed",
         };
-        let failure = Failure::operation(format!("{what} (exit {}): {words}", output.status));
+        let kind = if trouble == Trouble::Locked { Kind::Busy } else { Kind::Operation };
+        let failure = Failure::new(kind, format!("{what} (exit {}): {words}", output.status));
         let failure = match trouble {
-            Trouble::Missing => failure.hint("nothing is made anew over a repository that was there: docs/backup.md, \"A repository that is lost\""),
+            Trouble::Missing => failure.hint(
+                "nothing is made anew over a repository that was there: docs/backup.md, \"A repository that is lost\"",
+            ),
             Trouble::Key => failure.hint("compare `secrets show` with the repository's keys: docs/backup.md, \"Keys\""),
-            Trouble::Locked => failure.hint("see who works on it; a lock that was left behind goes by itself after half an hour"),
-            Trouble::Full => failure.hint("make room on the host that keeps the repositories, then run again: what was sent is kept"),
+            Trouble::Locked => {
+                failure.hint("see who works on it; a lock that was left behind goes by itself after half an hour")
+            }
+            Trouble::Full => {
+                failure.hint("make room on the host that keeps the repositories, then run again: what was sent is kept")
+            }
             _ => failure,
         };
         Refusal { trouble, failure }

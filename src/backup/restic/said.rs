@@ -82,7 +82,8 @@ pub(super) fn unread(stderr: &[u8]) -> Vec<String> {
     for line in text.lines().map(str::trim) {
         match serde_json::from_str::<Trouble>(line) {
             Ok(trouble) if trouble.message_type == "error" => {
-                let why = trouble.error["message"].as_str().or_else(|| trouble.error["Err"].as_str()).unwrap_or("not read");
+                let why =
+                    trouble.error["message"].as_str().or_else(|| trouble.error["Err"].as_str()).unwrap_or("not read");
                 found.push(format!("{}: {why}", trouble.item));
             }
             Ok(_) => {}

@@ -17,7 +17,8 @@ impl Taking<'_, '_> {
         let mut snapshot = Snapshot::open(self.machine, &connection)
             .map_err(|failure| failure.context(format!("database {}", database.name)))?;
         let mut fingerprint = snapshot.fingerprint()?;
-        let client = major(&said).ok_or_else(|| Failure::operation(format!("pg_dump does not say its version: {said}")))?;
+        let client =
+            major(&said).ok_or_else(|| Failure::operation(format!("pg_dump does not say its version: {said}")))?;
         if client < fingerprint.server {
             return Err(Failure::operation(format!(
                 "{said} is older than the server ({}): its dumps are not to be relied on",

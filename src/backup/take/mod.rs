@@ -39,8 +39,9 @@ pub fn take(machine: &mut dyn Machine, configuration: &Configuration, by: &str, 
     let mut run = begun(machine, configuration, by);
     let folder = Path::new(FOLDER).join(&configuration.tenant);
     let until = Instant::now() + Duration::from_secs(u64::from(configuration.policy.within_minutes) * 60);
-    let taken = empty(machine, &folder)
-        .and_then(|()| Taking { machine, configuration, folder: folder.clone(), until, run: &mut run, tell }.whole());
+    let taken = empty(machine, &folder).and_then(|killed| {
+        Taking { machine, configuration, folder: folder.clone(), until, killed, run: &mut run, tell }.whole()
+    });
     // The plain dump never outlives the run.
     let emptied = machine.remove_tree(&folder);
     run.ended = machine.now();
@@ -49,6 +50,7 @@ pub fn take(machine: &mut dyn Machine, configuration: &Configuration, by: &str, 
         Err(failure) => {
             run.state = match failure.kind {
                 Kind::Interrupted | Kind::Terminated => Ended::Interrupted,
+                Kind::Busy => Ended::Busy,
                 _ => Ended::Failed,
             };
             run.exit = failure.kind.exit_code();
@@ -99,10 +101,12 @@ fn begun(machine: &dyn Machine, configuration: &Configuration, by: &str) -> Run 
     }
 }
 
-/// What a run that was killed left goes first.
-fn empty(machine: &mut dyn Machine, folder: &Path) -> Result<()> {
+/// What a run that was killed left goes first; whether there was one.
+fn empty(machine: &mut dyn Machine, folder: &Path) -> Result<bool> {
+    let killed = machine.stat(folder)?.is_some();
     machine.remove_tree(folder)?;
-    make_folder(machine, folder)
+    make_folder(machine, folder)?;
+    Ok(killed)
 }
 
 /// One backup on its way.
@@ -111,6 +115,8 @@ struct Taking<'a, 't> {
     configuration: &'a Configuration,
     folder: PathBuf,
     until: Instant,
+    /// The run before was killed: its restic may have left a lock.
+    killed: bool,
     run: &'a mut Run,
     tell: &'a mut Tell<'t>,
 }
@@ -160,7 +166,10 @@ impl Taking<'_, '_> {
             missing.push(format!("the data folder {} is not there", data.display()));
             return Ok(None);
         }
-        fingerprint::tree(self.machine, data, &[]).map(Some)
+        let mut unread = Vec::new();
+        let tree = fingerprint::tree_as_far(self.machine, data, &[], &mut unread)?;
+        missing.extend(unread.into_iter().map(|failure| failure.message));
+        Ok(Some(tree))
     }
 
     /// Time that is left for a program.
@@ -179,10 +188,14 @@ impl Taking<'_, '_> {
 
     /// Compares with the newest backup that was complete: ransomware and mass deletion make it shrink.
     fn judge(&mut self) -> Result<()> {
-        let Some(before) = Remembered::read(self.machine, &self.run.tenant)?.good else { return Ok(()) };
+        let Some(before) = Remembered::read(self.machine, &self.run.tenant)?.measure else { return Ok(()) };
         let limit = u64::from(self.configuration.policy.shrink_percent);
         let less = |then: u64, now: u64| now < then && (then - now) * 100 >= then * limit;
-        let said = [("rows", before.rows, self.run.rows), ("bytes", before.bytes, self.run.bytes), ("files", before.files, self.run.files)];
+        let said = [
+            ("rows", before.rows, self.run.rows),
+            ("bytes", before.bytes, self.run.bytes),
+            ("files", before.files, self.run.files),
+        ];
         let shrunk: Vec<String> = said
             .into_iter()
             // A handful more or less says nothing.

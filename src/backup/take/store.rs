@@ -16,6 +16,10 @@ impl Taking<'_, '_> {
     pub(super) fn store(&mut self, manifest: &mut Manifest, hashed_from: i64) -> Result<()> {
         let repository = self.configuration.repository(self.machine)?.cached(&format!("{FOLDER}/cache"));
         self.there(&repository)?;
+        if self.killed {
+            repository.unlock(self.machine)?;
+            self.run.notes.push("the run before was killed: its lock is gone, if it left one".to_string());
+        }
         manifest.state = if manifest.missing.is_empty() { State::Complete } else { State::Partial };
         let mut stored = self.once(&repository, manifest)?;
         let found = self.after(&stored, hashed_from)?;

@@ -1,6 +1,8 @@
 //! `comuni backup`: one file per verb.
 
+mod accept;
 mod list;
+mod prune;
 mod run;
 mod tenants;
 
@@ -13,6 +15,8 @@ use crate::report::Out;
 pub(super) fn run(global: &Global, what: &Backup, out: &Out) -> Result<()> {
     match what {
         Backup::Run { tenants, way } => run::run(global, tenants, way, out),
+        Backup::Prune { members, way } => prune::run(global, members, way, out),
+        Backup::Accept { tenants, way } => accept::run(global, tenants, way, out),
         Backup::List { tenants, way } => list::run(global, tenants, way, out),
     }
 }

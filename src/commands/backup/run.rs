@@ -23,7 +23,9 @@ pub(super) fn run(global: &Global, wanted: &Tenants, way: &Way, out: &Out) -> Re
     let mut procedure = Procedure::begin(&inventory, way, "backup run", owners(&tenants), &asked, out)?;
     let acts: BTreeMap<String, Vec<_>> = hosts
         .iter()
-        .map(|(host, tenants)| (host.clone(), tenants.iter().map(|tenant| (tenant.subject.clone(), Act::Backup)).collect()))
+        .map(|(host, tenants)| {
+            (host.clone(), tenants.iter().map(|tenant| (tenant.subject.clone(), Act::Backup)).collect())
+        })
         .collect();
     let answers = procedure.everywhere(acts, said);
     let mut rows = vec![["TENANT", "HOST", "RESULT", "SIZE", "ADDED", "ROWS", "SECONDS"].map(String::from).to_vec()];

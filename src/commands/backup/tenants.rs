@@ -16,6 +16,8 @@ pub(super) struct Tenant {
     pub(super) host: String,
     /// The newest may be this old, in hours.
     pub(super) rpo_hours: u32,
+    /// Backups are kept for so many days.
+    pub(super) keep_days: u32,
 }
 
 /// The tenants that the selectors name.
@@ -37,6 +39,7 @@ pub(super) fn chosen(inventory: &Inventory, wanted: &Tenants) -> Result<Vec<Tena
                 application: plan.application.clone(),
                 host: plan.application_host.clone(),
                 rpo_hours: plan.tenant.backup.rpo_hours(),
+                keep_days: plan.tenant.backup.keep_days(),
             });
         }
     }

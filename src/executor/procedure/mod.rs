@@ -14,10 +14,12 @@ use super::journal::Journal;
 use super::lock::{self, Lock, Taken};
 use super::store::Settings;
 use super::wire::Wire;
+use crate::backup::ladder::try_to_delete;
+use crate::backup::prune::note_verified;
+use crate::backup::run::Remembered;
+use crate::backup::take::Step;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
-use crate::backup::ladder::try_to_delete;
-use crate::backup::take::Step;
 use crate::protocol::{Act, Acted, FromHost, Holder, Order};
 use crate::resources;
 
@@ -109,6 +111,26 @@ impl<'a> Procedure<'a> {
             Act::EndSessions { role } => {
                 note(machine, "end sessions")?;
                 Ok(Acted::Sessions(resources::end_sessions(machine, role)?))
+            }
+            Act::Hold => Ok(Acted::Done),
+            Act::AcceptShrunk => {
+                note(machine, "accept")?;
+                Remembered::read(machine, &order.tenant)?.accept(machine, &order.tenant)?;
+                Ok(Acted::Done)
+            }
+            Act::Prune { place, keeps, key } => {
+                note(machine, "prune")?;
+                let password = order
+                    .secrets
+                    .value(key)
+                    .map(str::to_string)
+                    .ok_or_else(|| Failure::operation("the key of the repository was not given"))?;
+                Ok(Acted::Pruned(backup::prune(machine, self.settings, holder, place, keeps, password)?))
+            }
+            Act::NoteVerified { place, verified } => {
+                note(machine, "note verified")?;
+                note_verified(machine, &place.home, &order.tenant, verified.clone())?;
+                Ok(Acted::Done)
             }
             Act::Backup => {
                 note(machine, "backup")?;

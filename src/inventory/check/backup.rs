@@ -10,8 +10,11 @@ use super::super::types::Role;
 pub fn check(draft: &Draft, findings: &mut Vec<Finding>) {
     if let Some(doc) = draft.applications.get(BACKUP) {
         findings.push(
-            Finding::error(Span::whole(doc.file), "no application may be called `backup`: its secrets are those of backups")
-                .help("give the file another name"),
+            Finding::error(
+                Span::whole(doc.file),
+                "no application may be called `backup`: its secrets are those of backups",
+            )
+            .help("give the file another name"),
         );
     }
     let doc = &draft.consortium;
@@ -42,9 +45,8 @@ pub fn check(draft: &Draft, findings: &mut Vec<Finding>) {
 fn keeper(draft: &Draft, name: &str, span: Span, findings: &mut Vec<Finding>) {
     let Some(doc) = draft.hosts.get(name) else {
         let known: Vec<&str> = draft.hosts.keys().map(String::as_str).collect();
-        findings.push(
-            Finding::error(span, format!("there is no host {}", quoted(name))).help(suggestion(name, &known)),
-        );
+        findings
+            .push(Finding::error(span, format!("there is no host {}", quoted(name))).help(suggestion(name, &known)));
         return;
     };
     let Some(host) = &doc.typed else { return };
