@@ -285,10 +285,23 @@ fn render_one(templates: &Templates, values: &Values, shape: &lint::Shape, file:
 /// # Errors
 /// Exit 65, when the catalogue's templates name what there is not.
 pub fn health(templates: &Templates, inventory: &Inventory, body: &Body, plan: &TenantPlan) -> Result<HealthValues> {
+    Ok(running_tenant(templates, inventory, body, plan)?.application.health)
+}
+
+/// A tenant with all of the catalogue's own templates rendered for it.
+///
+/// # Errors
+/// Exit 65, when they name what there is not.
+pub fn running_tenant(
+    templates: &Templates,
+    inventory: &Inventory,
+    body: &Body,
+    plan: &TenantPlan,
+) -> Result<TenantValues> {
     let hosts = hosts(inventory);
     let base = Values::default().with("hosts", &named(&hosts.values().collect::<Vec<_>>())?);
     let member = base.with("member", &named(&elements::member(inventory, body))?);
-    Ok(rendered(templates, &member, elements::tenant(inventory, &hosts, body, plan)?)?.application.health)
+    rendered(templates, &member, elements::tenant(inventory, &hosts, body, plan)?)
 }
 
 fn hosts(inventory: &Inventory) -> BTreeMap<String, HostValues> {

@@ -21,7 +21,7 @@ pub mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-pub use expand::health;
+pub use expand::{health, running_tenant};
 pub use shapes::{shapes, specimen};
 
 use crate::catalog::{Area, Catalog, Entry};

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan::{Counts, HostState, PlanView, held};
+pub use crate::backup::ladder::Verification as BackupVerification;
 pub use crate::backup::run::Run as BackupRun;
 use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
@@ -125,6 +126,8 @@ pub enum Object {
     },
     /// A backup that was tried.
     BackupRun(BackupRun),
+    /// How far a backup was proven.
+    BackupVerification(BackupVerification),
     /// What is known of the backups of a tenant.
     Backup(BackupLine),
     /// A step of an apply.
