@@ -7,6 +7,8 @@ mod capabilities;
 mod prove;
 mod refusal;
 mod said;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
