@@ -7,6 +7,9 @@ use comuni::cli::Cli;
 use comuni::report::Out;
 use comuni::{commands, failure};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

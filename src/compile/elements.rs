@@ -1,6 +1,6 @@
 //! From the inventory to the values of its elements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::backup;
@@ -95,39 +95,47 @@ pub fn host(inventory: &Inventory, name: &str, host: &Host) -> HostValues {
     }
 }
 
-/// A machine with what it carries.
+/// What every machine carries, by its name, sorted by tenant; with the connections that a tenant's database may take.
 ///
 /// # Errors
-/// As [`tenant_identity`].
-pub fn carrying_host(inventory: &Inventory, name: &str, values: &HostValues) -> Result<CarryingHost> {
-    let mut tenants = Vec::new();
-    let mut connections = 0;
+/// When the catalogue does not know an application.
+pub fn carried(inventory: &Inventory) -> Result<BTreeMap<&str, Vec<(CarriedTenant, u32)>>> {
+    let mut carried: BTreeMap<&str, Vec<(CarriedTenant, u32)>> = BTreeMap::new();
     for body in inventory.members.values() {
         for plan in body.tenants.values() {
             let application = application(inventory, plan)?;
-            let application_here = plan.application_host == name;
-            let database_here = plan.database_host == name && application.database.is_some();
-            if database_here {
-                connections += plan.size.connections;
-            }
-            if application_here || database_here {
-                tenants.push(CarriedTenant {
+            let database = application.database.as_ref().map(|_| plan.database_host.as_str());
+            let hosts: BTreeSet<&str> = [plan.application_host.as_str()].into_iter().chain(database).collect();
+            for name in hosts {
+                let application_here = plan.application_host == name;
+                let database_here = database == Some(name);
+                let tenant = CarriedTenant {
                     id: format!("{}-{}", body.code, plan.application),
                     account: account(body, plan),
                     host_name: plan.host_name.clone(),
                     port: port(application, plan).filter(|_| application_here),
                     application_here,
                     database_here,
-                });
+                };
+                let connections = if database_here { plan.size.connections } else { 0 };
+                carried.entry(name).or_default().push((tenant, connections));
             }
         }
     }
-    tenants.sort_by(|one, other| one.id.cmp(&other.id));
+    for tenants in carried.values_mut() {
+        tenants.sort_by(|(one, _), (other, _)| one.id.cmp(&other.id));
+    }
+    Ok(carried)
+}
+
+/// A machine with what it carries, as [`carried`] says, and all zones when it is the primary name server.
+pub fn carrying_host(values: &HostValues, tenants: Vec<(CarriedTenant, u32)>, zones: &[String]) -> CarryingHost {
+    let connections = tenants.iter().map(|(_, connections)| connections).sum::<u32>();
     let max_connections = (connections + connections / 4 + RESERVED_CONNECTIONS).next_multiple_of(50);
+    let tenants = tenants.into_iter().map(|(tenant, _)| tenant).collect();
     let is_primary = values.name_server.as_deref() == Some("primary");
-    let served = inventory.members.values().filter(|_| is_primary).filter_map(|body| zone(inventory, body));
-    let zones = served.map(|zone| zone.name).collect();
-    Ok(CarryingHost { host: values.clone(), tenants, connections, max_connections, zones })
+    let zones = if is_primary { zones.to_vec() } else { Vec::new() };
+    CarryingHost { host: values.clone(), tenants, connections, max_connections, zones }
 }
 
 /// A body.
@@ -155,14 +163,14 @@ pub fn member(inventory: &Inventory, body: &Body) -> MemberValues {
 }
 
 /// The zone of a body, when we serve it.
-pub fn zone(inventory: &Inventory, body: &Body) -> Option<ZoneValues> {
-    let served = zones::of(inventory, body)?;
+pub fn zone(scene: &zones::Scene, body: &Body) -> Option<ZoneValues> {
+    let served = scene.zone(&body.slug, &body.member)?;
     Some(ZoneValues {
         name: served.zone.name.plain(),
         mode: served.mode,
         owner: body.code.clone(),
         records: served.zone.lines(),
-        servers: zones::servers(inventory).into_iter().map(|(_, address)| address.to_string()).collect(),
+        servers: scene.servers().into_iter().map(|(_, address)| address.to_string()).collect(),
         protected: served.protected(),
     })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::catalog::{Entry, HOST_OWNER};
+use crate::compile::parts::in_parts;
 use crate::failure::{Failure, Result};
 use crate::inventory::{Body, Inventory};
 use crate::resources::Resource;
@@ -15,14 +16,19 @@ use crate::resources::Resource;
 /// Exit 65, with all that is wrong and the step each comes from.
 pub fn check(catalogs: &BTreeMap<String, Vec<Entry>>, inventory: &Inventory) -> Result<()> {
     let territories = territories(inventory);
-    let mut wrong = Vec::new();
-    for (host, entries) in catalogs {
-        wrong.extend(duplicates(host, entries));
-        for entry in entries {
-            wrong.extend(crossing(host, entry, &territories));
-            wrong.extend(secrets(host, entry));
+    let hosts: Vec<(&String, &Vec<Entry>)> = catalogs.iter().collect();
+    let found = in_parts(&hosts, |part| {
+        let mut wrong = Vec::new();
+        for (host, entries) in part {
+            wrong.extend(duplicates(host, entries));
+            for entry in *entries {
+                wrong.extend(crossing(host, entry, &territories));
+                wrong.extend(secrets(host, entry));
+            }
         }
-    }
+        wrong
+    });
+    let mut wrong = found.concat();
     wrong.dedup();
     if wrong.is_empty() { Ok(()) } else { Err(Failure::inventory(wrong.join("\n"))) }
 }

@@ -11,17 +11,19 @@
 //! The first of them to be fixed installs or unpacks; the others are then found correct. Taking such an entry away
 //! takes the thing itself away only when no other entry says the same. Any other id that comes twice on a host is an error.
 
+mod catalogue;
 mod backup;
 mod elements;
 mod expand;
 mod guard;
+mod parts;
 mod shapes;
 pub mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-pub use expand::{health, running_tenant};
+pub use catalogue::{health, running_tenant};
 pub use shapes::{shapes, specimen};
 
 use crate::catalog::{Area, Catalog, Entry};

@@ -25,7 +25,7 @@ pub fn shapes() -> BTreeMap<Each, Shape> {
 /// What the catalogue's own templates may name: everything of the tenant but themselves.
 pub fn catalogue_shape() -> Shape {
     let mut specimen = specimen(Each::Tenant);
-    for name in super::expand::RENDERED {
+    for name in super::catalogue::RENDERED {
         if let Some(application) = specimen["tenant"]["application"].as_object_mut() {
             application.remove(name);
         }

@@ -44,6 +44,14 @@ impl Problems {
         self.found.entry(problem).or_default().push(element.to_string());
     }
 
+    /// Adds those of others, after its own.
+    pub fn extend(&mut self, others: Problems) {
+        self.texts.extend(others.texts);
+        for (problem, elements) in others.found {
+            self.found.entry(problem).or_default().extend(elements);
+        }
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

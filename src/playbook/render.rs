@@ -24,7 +24,7 @@ pub struct Values {
 /// One of the names at the beginning of a path, with all below it; cheap to clone.
 #[derive(Clone)]
 pub struct Named {
-    json: std::rc::Rc<Json>,
+    json: std::sync::Arc<Json>,
     tera: tera::Value,
 }
 

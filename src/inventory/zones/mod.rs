@@ -141,6 +141,12 @@ impl<'a> Scene<'a> {
         Some(build::zone(self, name, slug, member))
     }
 
+    /// The names of all zones that we serve, in the order of the members.
+    pub fn names(&self, inventory: &Inventory) -> Vec<String> {
+        let names = inventory.members.values().filter_map(|body| name(&body.slug, &body.member, self.consortium));
+        names.filter_map(|name| Some(Name::absolute(&name).ok()?.plain())).collect()
+    }
+
     /// The addresses of all name servers with their names, the primary first.
     pub fn servers(&self) -> Vec<(String, IpAddr)> {
         let servers = self.dns.servers.iter();
