@@ -154,7 +154,18 @@ fn lock_tenants(session: &mut Session, stage: Stage, without: &BTreeSet<String>)
 
 /// Before a unit is looked at, what it was to be told is told, if it runs. If not, its start will do.
 fn tell_before(session: &mut Session, service: &Service, without: &BTreeSet<String>) -> Result<()> {
-    let concerns = |notification: &Notification| owed::unit_of(notification).is_none_or(|unit| unit == service.unit);
+    tell_first(session, without, |notification| owed::unit_of(notification).is_none_or(|unit| unit == service.unit))
+}
+
+/// Tells what must be told before something else is done. What cannot be told fails its owners.
+///
+/// # Errors
+/// As [`owed::pay`].
+pub fn tell_first(
+    session: &mut Session,
+    without: &BTreeSet<String>,
+    concerns: impl Fn(&Notification) -> bool,
+) -> Result<()> {
     if session.failed.contains(crate::catalog::HOST_OWNER) {
         return Ok(());
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::before::Before;
+use super::converge;
 use super::owed::{self, Unpaid};
 use super::revert;
 use super::session::Session;
@@ -49,6 +50,9 @@ pub fn settle_before<'a>(
     let reads = |validator: Option<Validator>, members: &[Member]| {
         let daemon = match validator {
             Some(Validator::Systemd) => return true,
+            Some(Validator::Alertmanager) => Some("prometheus-alertmanager.service"),
+            Some(Validator::Blackbox) => Some("prometheus-blackbox-exporter.service"),
+            Some(Validator::Prometheus) => Some("prometheus.service"),
             Some(Validator::Knot) => Some("knot.service"),
             Some(Validator::Nginx) => Some("nginx.service"),
             Some(Validator::Nftables) => Some("nftables.service"),
@@ -103,6 +107,17 @@ fn settle(
         let bad = judge(session, validator, &good);
         reject(session, &mut good, &bad)?;
     }
+    // Only with its new arguments may a daemon take a reload, and say what came of it.
+    let reloaded: BTreeSet<String> =
+        good.iter().filter_map(|member| member.file.notify.as_ref().and_then(owed::unit_of)).collect();
+    converge::tell_first(session, without, |notification| match notification {
+        Notification::DaemonReload => true,
+        Notification::Restart(unit) => reloaded.contains(&owed::unit_name(unit)),
+        Notification::Reload(_) => false,
+    })?;
+    let (left_out, good): (Vec<_>, Vec<_>) =
+        good.into_iter().partition(|member| session.is_left_out(&member.entry.owner, without));
+    left_out.iter().try_for_each(|member| session.skip(&member.entry.id, &member.entry.owner))?;
     let (guarded, plain): (Vec<_>, Vec<_>) = good.into_iter().partition(|member| member.file.confirm.is_some());
     swap(session, plain, begin)?;
     if !guarded.is_empty() {
