@@ -1,10 +1,18 @@
-//! Backups as a host sees them: what one says about itself, and how to tell whether what came back is what was there.
+//! Backups as a host sees them: taking one, what one says about itself, and how to tell whether what came back is what
+//! was there.
 
 pub mod compare;
+pub mod configuration;
+pub mod copy;
 pub mod fingerprint;
 pub mod manifest;
+pub mod metrics;
 pub mod postgres;
+pub mod prune;
+pub mod restic;
+pub mod run;
 pub mod snapshot;
+pub mod take;
 #[cfg(test)]
 mod tests;
 

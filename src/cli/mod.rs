@@ -1,5 +1,6 @@
 //! The command line: clap types and help texts. What a verb does is in `commands`.
 
+mod backup;
 mod hosts;
 mod dns;
 mod selection;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use backup::{Backup, Tenants};
 pub use dns::{Check, Dns};
 pub use hosts::Hosts;
 pub use selection::{Selectors, Way};
@@ -144,6 +146,9 @@ pub enum Verb {
     /// Show, set and change secrets, and who can read them
     #[command(subcommand)]
     Secrets(Secrets),
+    /// Take backups of the tenants, and show what there is
+    #[command(subcommand)]
+    Backup(Backup),
     /// Look at zones from outside
     #[command(subcommand)]
     Dns(Dns),
@@ -355,6 +360,7 @@ impl Verb {
             Verb::Apply { .. } => "apply",
             Verb::SignOff { .. } => "sign-off",
             Verb::Secrets(_) => "secrets",
+            Verb::Backup(_) => "backup",
             Verb::Dns(_) => "dns",
             Verb::History { .. } => "history",
             Verb::Hosts(_) => "hosts",

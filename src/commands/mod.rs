@@ -3,6 +3,7 @@
 mod ansible;
 mod apply;
 mod archives;
+mod backup;
 mod brake;
 mod dns;
 mod history;
@@ -45,6 +46,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
             apply::run_saved(global, file, way, *yes, allow, out)
         }
         Verb::SignOff { plan_file, key, yes } => saved::sign_off(plan_file, key, *yes, out),
+        Verb::Backup(what) => backup::run(global, what, out),
         Verb::Dns(what) => dns::run(global, what, out),
         Verb::Secrets(what) => secrets::run(global, what, out),
         Verb::History { member, last, since, way } => {

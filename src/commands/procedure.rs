@@ -1,7 +1,7 @@
 //! What procedures share: acts on hosts one after the other, told as they happen, and one record of it all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::records::deliver;
@@ -12,7 +12,7 @@ use crate::evidence::{
     ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, current,
 };
 use crate::failure::{Failure, Kind, Result};
-use crate::fleet::Fleet;
+use crate::fleet::{BackupRuns, Fleet};
 use crate::inventory::Inventory;
 use crate::protocol::{Act, Acted, Operator, Order};
 use crate::report::{Out, Progress, Step, held};
@@ -100,7 +100,7 @@ impl Procedure {
         };
         self.hosts.entry(host.to_string()).or_default();
         let acted = self.fleet.act(host, order);
-        if !matches!(acted, Ok(Acted::Done | Acted::Differ(_) | Acted::Sessions(_))) {
+        if matches!(acted, Ok(Acted::Busy(_) | Acted::Failed(_)) | Err(_)) {
             self.refusing = host.to_string();
         }
         match acted.map_err(Refused::Lost)? {
@@ -111,6 +111,52 @@ impl Procedure {
             Acted::Failed(words) => Err(Refused::Failed(Failure::operation(format!("{host}: {words}")))),
             acted => Ok(acted),
         }
+    }
+
+    /// Has one act done for each of these, on many hosts at once and on each host one after the other; the tenant is let
+    /// go of after it. `said` makes the line that tells of an answer. Gives the answers by tenant.
+    pub(super) fn everywhere(
+        &mut self,
+        acts: BTreeMap<String, Vec<(Subject, Act)>>,
+        said: fn(&Acted) -> Option<String>,
+    ) -> BTreeMap<String, Result<Acted>> {
+        let orders = acts.into_iter().map(|(host, acts)| {
+            self.hosts.entry(host.clone()).or_default();
+            let orders = acts.into_iter().flat_map(|(subject, act)| {
+                let order = |act| Order {
+                    operator: self.operator.clone(),
+                    verb: self.verb.to_string(),
+                    tenant: subject.tenant.clone(),
+                    owner: subject.owner.clone(),
+                    act,
+                    secrets: SecretTable::default(),
+                };
+                [order(act), order(Act::Release)]
+            });
+            (host, orders.collect())
+        });
+        let orders = orders.collect();
+        let answers: Arc<Mutex<BTreeMap<String, Result<Acted>>>> = Arc::default();
+        let (kept, progress) = (Arc::clone(&answers), Arc::clone(&self.progress));
+        let answered = move |host: &str, order: &Order, acted: Result<Acted>| {
+            if order.act == Act::Release {
+                return;
+            }
+            if let Some(words) = acted.as_ref().ok().and_then(said) {
+                progress.step(host, &Step::Acted(format!("{}: {words}", order.tenant)));
+            }
+            kept.lock().unwrap_or_else(PoisonError::into_inner).insert(order.tenant.clone(), acted);
+        };
+        self.fleet.acts(orders, Arc::new(answered));
+        std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is recorded of backups on a host.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub(super) fn backup_runs(&self, host: &str, newest: u32) -> Result<BackupRuns> {
+        self.fleet.read_backup_runs(host, newest)
     }
 
     /// Ids of what is not as it must be. Nothing is written; the tenant is ours from now on.

@@ -106,7 +106,7 @@ impl Catalogue {
 pub fn health(templates: &Templates, inventory: &Inventory, body: &Body, plan: &TenantPlan) -> Result<HealthValues> {
     let hosts = expand::hosts(inventory);
     let base = Values::default().with("hosts", &named(&hosts.values().collect::<Vec<_>>())?);
-    let member = base.with("member", &named(&elements::member(body))?);
+    let member = base.with("member", &named(&elements::member(inventory, body))?);
     let catalogue = Catalogue::of(templates, inventory)?;
     Ok(catalogue.rendered(&member, elements::tenant(inventory, &hosts, body, plan)?)?.application.health)
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::compile::values::{
-    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues, HealthValues, HostValues,
-    LoginValues, MemberValues, NameServerValues, SizeValues, TenantValues, ZoneValues,
+    ApplicationValues, BackupPlaces, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues,
+    HealthValues, HostValues, KeyValues, LoginValues, MemberBackup, MemberValues, NameServerValues, SizeValues,
+    TenantBackup, TenantValues, ZoneValues,
 };
-use crate::inventory::names::TRANSFER_KEY;
+use crate::inventory::names::{COPY_KEY, TRANSFER_KEY, backup_ssh_key, repository_key};
 use crate::inventory::types::{Dnssec, DomainMode, Engine, MemberKind, Method, Role, Status, ZoneLimits};
 use crate::playbook::Each;
 use crate::templates::lint::Shape;
@@ -93,7 +94,18 @@ fn consortium() -> ConsortiumValues {
             algorithm: Dnssec::default(),
             limits: ZoneLimits::default(),
         }),
+        backup: Some(BackupPlaces {
+            repository: host(),
+            copy: Some(host()),
+            copy_key: key(COPY_KEY),
+            at: "01:00".to_string(),
+            spread_minutes: 120,
+        }),
     }
+}
+
+fn key(seed: &str) -> KeyValues {
+    KeyValues { host: "app1".to_string(), private: format!("{seed}_private"), public: format!("{seed}_public") }
 }
 
 fn zone() -> ZoneValues {
@@ -117,6 +129,8 @@ fn host() -> HostValues {
         ssh_port: 22,
         roles: vec![Role::Application, Role::Database],
         name_server: Some("primary".to_string()),
+        backup: Some("repository".to_string()),
+        known_hosts: Some("192.0.2.11 ssh-ed25519 AAAA".to_string()),
         login: LoginValues { user: "ops".to_string(), sudo: true },
     }
 }
@@ -133,6 +147,14 @@ fn member() -> MemberValues {
         residents: Some(16378),
         technical_contact: Some("ced@comune.malnate.va.it".to_string()),
         home: "/srv/comuni/c_e863".to_string(),
+        backup: Some(MemberBackup {
+            account: "backup-c_e863".to_string(),
+            home: "/srv/backup/c_e863".to_string(),
+            repository: "/srv/backup/c_e863/repository".to_string(),
+            configuration: "/etc/comuni/backup/c_e863".to_string(),
+            key: repository_key("c_e863"),
+            keys: vec![key(&backup_ssh_key("c_e863", "app1"))],
+        }),
     }
 }
 
@@ -189,6 +211,16 @@ fn tenant() -> TenantValues {
             token("database_password"),
         ]),
         stopped: true,
+        backup: Some(TenantBackup {
+            unit: text("comuni-backup-c_e863-albo.service"),
+            timer: text("comuni-backup-c_e863-albo.timer"),
+            configuration: text("/etc/comuni/backup/c_e863-albo.json"),
+            rpo_hours: 26,
+            keep_days: 90,
+            within_minutes: 180,
+            shrink_percent: 50,
+            changing_files: 20,
+        }),
     }
 }
 

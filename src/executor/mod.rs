@@ -4,6 +4,7 @@
 //! and `owed` are what fixing consists of beside the kinds themselves.
 
 mod archives;
+mod backup;
 mod before;
 pub mod chain;
 mod check;
@@ -26,6 +27,7 @@ mod staging;
 mod store;
 mod wire;
 
+pub use backup::{backup, copy_backups};
 pub use revert::{confirm, revert};
 pub use serve::serve;
 pub use store::Settings;

@@ -16,7 +16,7 @@ use super::procedure::Procedure;
 use super::session::Session;
 use super::store::{self, Settings};
 use super::wire::Wire;
-use super::{archives, check, converge, evidence, key, revert};
+use super::{archives, backup, check, converge, evidence, key, revert};
 use crate::catalog::{Area, Catalog, Entry, HOST_OWNER, Stage};
 use crate::failure::{Failure, Kind, Result};
 use crate::machine::Machine;
@@ -93,6 +93,10 @@ impl Host<'_> {
                 evidence::append(machine, self.settings, self.fingerprint.as_deref(), records)?
             }
             ToHost::ReadEvidence { newest } => evidence::read(machine, self.settings, newest)?,
+            ToHost::ReadBackupRuns { newest } => {
+                let (runs, broken) = backup::newest(machine, newest)?;
+                FromHost::BackupRuns { runs, broken, now: machine.now() }
+            }
             ToHost::ReadPreviousZone { zone } => FromHost::PreviousZone { records: previous_zone(machine, &zone)? },
             ToHost::Request(_) => return Err(unexpected("a second request")),
             ToHost::Archive { .. } => return Err(unexpected("an archive")),

@@ -38,6 +38,8 @@ pub enum Event {
     Failed { host: String, id: String, owner: String, message: String },
     /// A resource was left out because its owner failed.
     Skipped { host: String, id: String, owner: String },
+    /// How far an act of a procedure is; `0` of `0` where it cannot be told.
+    Doing { host: String, tenant: String, what: String, done: u64, total: u64, milliseconds: u64 },
     /// A daemon was told.
     Notified { host: String, notification: String },
     /// A change that could lock us out is being confirmed over a new connection.

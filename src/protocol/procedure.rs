@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Holder, Operator};
+use crate::backup::prune::{Keep, Pruned, Verified};
+use crate::backup::run::Run;
 use crate::catalog::Catalog;
 use crate::resources::SecretTable;
 
@@ -41,8 +43,43 @@ pub enum Act {
         /// Its name.
         role: String,
     },
+    /// Hold the tenant and do nothing. Answered by [`Acted::Done`].
+    Hold,
+    /// From now on backups are compared with the newest one, however small it is. Answered by [`Acted::Done`].
+    AcceptShrunk,
+    /// Take away backups that are older than their limits, on a host that keeps them. The key of the repository is in the
+    /// order's table under `key`. Answered by [`Acted::Pruned`].
+    Prune {
+        /// The repository.
+        place: Place,
+        /// The tenants of the member.
+        keeps: Vec<Keep>,
+        /// Token of the key.
+        key: String,
+    },
+    /// Note on a host that keeps backups that a snapshot was restored and found right: it never goes while it is the newest
+    /// of those. Answered by [`Acted::Done`].
+    NoteVerified {
+        /// Where the repository lies.
+        place: Place,
+        /// What was verified.
+        verified: Verified,
+    },
+    /// Take a backup. Answered by [`Acted::BackedUp`], with [`super::FromHost::Doing`] before it.
+    Backup,
     /// The procedure is over for this tenant: free its lock. Answered by [`Acted::Done`].
     Release,
+}
+
+/// A repository on a host that keeps backups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The folder around it, which belongs to root: `/srv/backup/c_e863`.
+    pub home: String,
+    /// Its folder.
+    pub repository: String,
+    /// The Unix account whose files it has; `None` is root.
+    pub account: Option<String>,
 }
 
 /// Where an application answers for its health.
@@ -78,6 +115,10 @@ pub enum Acted {
     Differ(Vec<String>),
     /// So many sessions were ended.
     Sessions(u32),
+    /// What went, and what is left.
+    Pruned(Pruned),
+    /// A backup was tried; how it ended is in the record of the run.
+    BackedUp(Box<Run>),
     /// Somebody holds the tenant's lock, or the host's for too long; nothing was done.
     Busy(Holder),
     /// It could not be done, with the host's own words. What was done before that stays.

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan::{Counts, HostState, PlanView, held};
+pub use crate::backup::run::Run as BackupRun;
 use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
 use crate::protocol::{Finding, Outcome};
@@ -122,6 +123,10 @@ pub enum Object {
         /// What is otherwise now.
         what: String,
     },
+    /// A backup that was tried.
+    BackupRun(BackupRun),
+    /// What is known of the backups of a tenant.
+    Backup(BackupLine),
     /// A step of an apply.
     Step {
         /// Host.
@@ -404,4 +409,43 @@ pub fn action_word(action: Action) -> &'static str {
         Action::Remove => "remove",
         Action::Keep => "keep",
     }
+}
+
+/// The backups of a tenant, by the records of the host that takes them.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct BackupLine {
+    /// The tenant.
+    pub tenant: String,
+    /// Its member's code.
+    pub member: String,
+    /// Its application.
+    pub application: String,
+    /// The host that takes them.
+    pub host: String,
+    /// When the newest complete one began, ISO 8601 with the offset of Italy.
+    pub newest: Option<String>,
+    /// How old it is, by the clock of that host.
+    pub age_seconds: Option<i64>,
+    /// The newest may be this old, in hours.
+    pub rpo_hours: u32,
+    /// `fresh`, `stale` (older than the RPO), `never`, or `future`: its clock was wrong.
+    pub state: String,
+    /// Bytes of dump and files in the newest complete one.
+    pub bytes: Option<u64>,
+    /// The same of the last few, the oldest first.
+    pub trend: Vec<u64>,
+    /// Snapshots of the tenant in the repository, when the newest was taken.
+    pub snapshots: Option<u64>,
+    /// The newest complete one, by restic's id.
+    pub snapshot: Option<String>,
+    /// How the newest run ended: `complete`, `partial`, `failed`, `busy` or `interrupted`.
+    pub last: Option<String>,
+    /// Why it is not complete.
+    pub error: Option<String>,
+    /// It has much less than the one before.
+    pub shrunk: Option<String>,
+    /// The highest level to which the newest one was verified: `L4`.
+    pub verified: Option<String>,
+    /// When that was, ISO 8601 with the offset of Italy.
+    pub verified_at: Option<String>,
 }

@@ -10,6 +10,7 @@ mod plan;
 mod progress;
 mod saved;
 mod summary;
+mod size;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -19,5 +20,6 @@ pub use out::Out;
 pub use plan::{Counts, HostPlan, HostState, PlanView, held};
 pub use progress::{Progress, Step};
 pub use saved::{saved_plan, who};
+pub use size::bytes;
 pub use summary::{HostSummary, RunSummary};
 pub use table::table;

@@ -15,6 +15,8 @@ mod harness;
 
 mod adopt;
 mod apply;
+mod backup;
+mod backup_faults;
 mod dns_apply;
 mod dns_check;
 mod dns_faults;

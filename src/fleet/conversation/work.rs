@@ -8,7 +8,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{Checked, Conversation, Evidence, Hold};
+use super::{BackupRuns, Checked, Conversation, Evidence, Hold};
 use crate::catalog::Stage;
 use crate::failure::{Failure, Result};
 use crate::fleet::event::Event;
@@ -182,6 +182,10 @@ impl Conversation {
                     progress.skipped.push((id.clone(), owner.clone()));
                     self.tell(Event::Skipped { host: host.clone(), id, owner });
                 }
+                FromHost::Doing { tenant, what, done, total, milliseconds } => {
+                    self.begin(format!("{tenant} {what}"));
+                    self.tell(Event::Doing { host: host.clone(), tenant, what, done, total, milliseconds });
+                }
                 FromHost::Notified { notification } => {
                     self.begin(format!("what follows {notification}"));
                     progress.notified.push(notification.clone());
@@ -227,6 +231,19 @@ impl Conversation {
         self.send(&ToHost::ReadEvidence { newest })?;
         match self.next()? {
             FromHost::Evidence { chains, broken } => Ok(Evidence { chains, broken }),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Reads what is recorded of backups on the host.
+    ///
+    /// # Errors
+    /// When the link is lost or the host cannot.
+    pub(in crate::fleet) fn read_backup_runs(&mut self, newest: u32) -> Result<BackupRuns> {
+        self.begin("reading the records of backups");
+        self.send(&ToHost::ReadBackupRuns { newest })?;
+        match self.next()? {
+            FromHost::BackupRuns { runs, broken, now } => Ok(BackupRuns { runs, broken, now }),
             other => Err(self.unexpected(&other)),
         }
     }

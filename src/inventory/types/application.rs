@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::BackupPolicy;
+
 /// A purchased product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -166,4 +168,7 @@ pub struct TenantDefaults {
     pub release: Option<String>,
     /// The size class of tenants that name none.
     pub size: Option<String>,
+    /// How backups are made and kept, key by key.
+    #[serde(default)]
+    pub backup: BackupPolicy,
 }

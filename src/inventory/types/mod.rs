@@ -1,12 +1,14 @@
 //! The types of the inventory: what every file may say. The JSON Schema, the checks and the documentation come from them.
 
 mod application;
+mod backup;
 mod consortium;
 mod dns;
 mod host;
 mod member;
 
 pub use application::{Application, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults};
+pub use backup::{Backup, BackupPolicy};
 pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaults, SizeClass};
 pub use dns::{
     Dns, Dnssec, Domain, DomainMode, Exchanger, Mail, NameServer, Pec, Site, Timers, Waiver, ZoneLimits, ZoneRecord,

@@ -1,0 +1,22 @@
+//! `comuni backup`: one file per verb.
+
+mod accept;
+mod list;
+mod prune;
+mod run;
+mod tenants;
+
+use crate::cli::{Backup, Global};
+use crate::failure::Result;
+use crate::report::Out;
+
+/// # Errors
+/// As the verb says.
+pub(super) fn run(global: &Global, what: &Backup, out: &Out) -> Result<()> {
+    match what {
+        Backup::Run { tenants, way } => run::run(global, tenants, way, out),
+        Backup::Prune { members, way } => prune::run(global, members, way, out),
+        Backup::Accept { tenants, way } => accept::run(global, tenants, way, out),
+        Backup::List { tenants, way } => list::run(global, tenants, way, out),
+    }
+}
