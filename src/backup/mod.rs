@@ -10,9 +10,12 @@ pub mod metrics;
 pub mod postgres;
 pub mod prune;
 pub mod restic;
+pub mod restore;
 pub mod run;
+pub mod script;
 pub mod snapshot;
 pub mod take;
+pub mod words;
 #[cfg(test)]
 mod tests;
 

@@ -6,6 +6,7 @@ mod archives;
 mod backup;
 mod brake;
 mod dns;
+mod health;
 mod history;
 mod hosts;
 mod inventory;

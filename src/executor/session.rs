@@ -14,6 +14,7 @@ use super::owed::Owed;
 use super::store::{self, Settings};
 use super::wire::{Wire, WiredAuthority};
 use crate::catalog::{Entry, HOST_OWNER};
+use crate::backup::restore::live;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
 use crate::protocol::{FromHost, Holder, Mode, Outcome, Request};
@@ -157,7 +158,11 @@ impl<'a> Session<'a> {
         match lock::take(&self.settings.tenant_lock(tenant), &self.holder)? {
             Taken::Held(lock) => {
                 self.tenants.insert(tenant.to_string(), lock);
-                Ok(Ok(()))
+                // A restore that was cut off is brought to its end before anything of the tenant is touched or started.
+                Ok(match live::settle(self.machine, tenant) {
+                    Ok(_) => Ok(()),
+                    Err(failure) => Err(failure.message),
+                })
             }
             Taken::Busy(holder) => Ok(Err(format!("{tenant} is busy: {}", lock::words(&holder)))),
         }

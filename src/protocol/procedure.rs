@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Holder, Operator};
 use crate::backup::prune::{Keep, Pruned, Verified};
+use crate::backup::restore;
 use crate::backup::run::Run;
 use crate::catalog::Catalog;
 use crate::resources::SecretTable;
@@ -67,6 +68,8 @@ pub enum Act {
     },
     /// Take a backup. Answered by [`Acted::BackedUp`], with [`super::FromHost::Doing`] before it.
     Backup,
+    /// Take a step of a restore. Answered by [`Acted::Restored`], with [`super::FromHost::Doing`] before it.
+    Restore(Box<restore::Step>),
     /// The procedure is over for this tenant: free its lock. Answered by [`Acted::Done`].
     Release,
 }
@@ -119,6 +122,8 @@ pub enum Acted {
     Pruned(Pruned),
     /// A backup was tried; how it ended is in the record of the run.
     BackedUp(Box<Run>),
+    /// What came of a step of a restore.
+    Restored(Box<restore::Answer>),
     /// Somebody holds the tenant's lock, or the host's for too long; nothing was done.
     Busy(Holder),
     /// It could not be done, with the host's own words. What was done before that stays.

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan::{Counts, HostState, PlanView, held};
+use crate::backup::restore::{Kept, Part, Report};
 pub use crate::backup::run::Run as BackupRun;
 use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
@@ -127,6 +128,8 @@ pub enum Object {
     BackupRun(BackupRun),
     /// What is known of the backups of a tenant.
     Backup(BackupLine),
+    /// A backup that was brought back.
+    BackupRestore(RestoreLine),
     /// A step of an apply.
     Step {
         /// Host.
@@ -409,6 +412,35 @@ pub fn action_word(action: Action) -> &'static str {
         Action::Remove => "remove",
         Action::Keep => "keep",
     }
+}
+
+/// A backup that was brought back.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RestoreLine {
+    /// The tenant.
+    pub tenant: String,
+    /// The host that it was brought to.
+    pub host: String,
+    /// Full id of the snapshot.
+    pub snapshot: String,
+    /// When it was taken, ISO 8601 with the offset of Italy.
+    pub taken: String,
+    /// What of it.
+    pub part: Part,
+    /// It took the place of what was there.
+    pub in_place: bool,
+    /// The folder that it is in; none in place.
+    pub folder: Option<String>,
+    /// What was brought.
+    pub brought: Report,
+    /// What was kept of before; none beside.
+    pub kept: Option<Kept>,
+    /// When the folder, or what was kept, may be taken away: ISO 8601 with the offset of Italy.
+    pub until: String,
+    /// Seconds that the application did not run; none beside.
+    pub stopped_seconds: Option<u64>,
+    /// Ids of resources of the tenant that are not as the inventory says; none are looked at beside.
+    pub differing: Vec<String>,
 }
 
 /// The backups of a tenant, by the records of the host that takes them.

@@ -141,6 +141,18 @@ impl<'a> Procedure<'a> {
                 })?;
                 Ok(Acted::BackedUp(Box::new(run)))
             }
+            Act::Restore(step) => {
+                note(machine, "restore")?;
+                let began = Instant::now();
+                let mut tell = |what: &str, done, total| {
+                    self.wire.check()?;
+                    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    let (tenant, what) = (order.tenant.clone(), what.to_string());
+                    self.wire.send(FromHost::Doing { tenant, what, done, total, milliseconds })
+                };
+                let answer = backup::restore(machine, self.settings, holder, order, step, &mut tell)?;
+                Ok(Acted::Restored(Box::new(answer)))
+            }
             Act::Release => {
                 self.tenants.remove(&order.tenant);
                 Ok(Acted::Done)
