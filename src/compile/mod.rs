@@ -11,8 +11,8 @@
 //! The first of them to be fixed installs or unpacks; the others are then found correct. Taking such an entry away
 //! takes the thing itself away only when no other entry says the same. Any other id that comes twice on a host is an error.
 
-mod backup;
 mod catalogue;
+mod backup;
 mod elements;
 mod expand;
 mod guard;

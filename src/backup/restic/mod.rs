@@ -6,6 +6,8 @@
 mod capabilities;
 mod refusal;
 mod said;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -147,3 +147,63 @@ fn trend(sizes: &[u64]) -> String {
     let percent = (i128::from(*last) - i128::from(*first)) * 100 / i128::from(*first);
     format!("{percent:+} % in {}", sizes.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::commands::procedure::Subject;
+
+    fn tenant() -> Tenant {
+        let subject = Subject { tenant: "c_e863-albo".to_string(), owner: "c_e863".to_string() };
+        Tenant { subject, application: "albo".to_string(), host: "app1".to_string(), rpo_hours: 26, keep_days: 90 }
+    }
+
+    fn run(tenant: &str, began: i64, state: &str) -> serde_json::Value {
+        json!({ "kind": "backup", "run": "r", "tenant": tenant, "member": "c_e863", "application": "albo", "host": "app1",
+            "by": "timer", "began": began, "ended": began + 9, "state": state, "bytes": 1000, "exit": 0, "rpo_hours": 26 })
+    }
+
+    fn state(runs: Vec<serde_json::Value>, now: i64) -> String {
+        line(&tenant(), &BackupRuns { runs, broken: None, now }).state
+    }
+
+    const NIGHT: i64 = 1_793_577_600;
+
+    #[test]
+    fn row_21_and_23_only_a_complete_one_of_this_tenant_within_the_rpo_is_fresh() {
+        let hours = |count: i64| NIGHT + count * 3600;
+        assert_eq!(state(vec![], NIGHT), "never");
+        assert_eq!(state(vec![run("c_e863-albo", NIGHT, "complete")], hours(26)), "fresh");
+        assert_eq!(state(vec![run("c_e863-albo", NIGHT, "complete")], hours(26) + 1), "stale");
+        assert_eq!(state(vec![run("c_e863-albo", NIGHT, "partial")], NIGHT), "never");
+        assert_eq!(state(vec![run("c_e863-albo-due", NIGHT, "complete")], NIGHT), "never");
+        let both = vec![run("c_e863-albo", NIGHT, "complete"), run("c_e863-albo", hours(24), "failed")];
+        assert_eq!(state(both.clone(), hours(25)), "fresh");
+        let line = line(&tenant(), &BackupRuns { runs: both, broken: None, now: hours(25) });
+        assert_eq!(row(&line)[4], "fresh, last failed");
+    }
+
+    #[test]
+    fn row_22_one_from_the_future_is_not_fresh() {
+        assert_eq!(state(vec![run("c_e863-albo", NIGHT + 86_400, "complete")], NIGHT), "future");
+    }
+
+    #[test]
+    fn row_46_the_age_over_a_change_of_the_clocks_is_counted_in_utc() {
+        // 2026-10-25T01:00+02:00, and 26 hours later by the sun: the clocks on the wall say 27 hours less one.
+        let began = crate::machine::moment("2026-10-25T01:00:00+02:00").unwrap();
+        let now = crate::machine::moment("2026-10-26T02:00:00+01:00").unwrap();
+        assert_eq!(state(vec![run("c_e863-albo", began, "complete")], now), "fresh");
+        assert_eq!(state(vec![run("c_e863-albo", began, "complete")], now + 1), "stale");
+    }
+
+    #[test]
+    fn a_trend_is_told_in_percent() {
+        assert_eq!(
+            (trend(&[]), trend(&[5]), trend(&[100, 90, 150])),
+            ("-".to_string(), "-".to_string(), "+50 % in 3".to_string())
+        );
+    }
+}

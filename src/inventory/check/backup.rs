@@ -19,6 +19,13 @@ pub fn check(draft: &Draft, findings: &mut Vec<Finding>) {
     }
     let doc = &draft.consortium;
     let Some(backup) = doc.typed.as_ref().and_then(|consortium| consortium.backup.as_ref()) else { return };
+    let hour = backup.at.split_once(':').and_then(|(hour, minute)| Some((hour.parse().ok()?, minute.parse().ok()?)));
+    if !hour.is_some_and(|(hour, minute): (u32, u32)| hour < 24 && minute < 60) {
+        findings.push(
+            Finding::error(doc.tree.place(&["backup", "at"]), format!("{} is no time of the day", quoted(&backup.at)))
+                .help("hours and minutes in Italy: `\"01:00\"`"),
+        );
+    }
     if !draft.hosts_known {
         return;
     }

@@ -12,7 +12,7 @@ pub struct Backup {
     /// Another host with the role `backup`, which fetches a second copy by itself. It carries no tenant.
     pub copy: Option<String>,
     /// When the night begins, `HH:MM` in Italy.
-    #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    #[schemars(regex(pattern = r"^[0-9]{2}:[0-9]{2}$"))]
     pub at: String,
     /// The tenants begin within this many minutes from then, each at its own moment.
     #[serde(default = "spread")]
