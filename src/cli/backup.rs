@@ -1,8 +1,11 @@
 //! `comuni backup`: backups of the tenants.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::Way;
+use crate::backup::ladder::Level;
 
 /// Work with backups.
 #[derive(Debug, Subcommand)]
@@ -76,6 +79,21 @@ Examples:
 
 Exit codes: 0 done; 1 failed, and everything is as before; 3 some tenants; 4 the backup is damaged; 5 there is none; 6 busy; 64 refused")]
     Restore(Restore),
+    /// Prove backups: restore them and compare, row for row, and start the application on the copy
+    ///
+    /// The host with the role `verification` does it, in a place of its own that is removed always. Every result is
+    /// evidence. Levels: L0 configured, L1 fresh, L2 sound, L3 readable, L4 restorable, L5 equal, L6 usable, L7 survivable;
+    /// each takes those below with it.
+    #[command(after_help = "\
+Examples:
+  comuni backup verify --all --level L6
+  comuni backup verify --all --due --textfile /var/lib/prometheus/node-exporter     (what cron runs)
+  comuni backup verify --member malnate --level L7 --escrow recovery.key
+  comuni backup verify --schedule
+
+Exit codes: 0 all pass; 4 a backup is damaged; 5 a backup is missing or older than its RPO; 7 it could not be found out;
+6 somebody holds the repository, or another verification runs; 1 a host could not do it; the worst of all tenants counts")]
+    Verify(Box<Verify>),
     /// Show the newest backup of every tenant: its age, size and trend, and how far it was verified
     #[command(after_help = "\
 Examples:
@@ -137,6 +155,47 @@ pub struct Restore {
     /// Take away the folders of these tenants, and what restores in place have kept of them
     #[arg(long = "drop", conflicts_with_all = ["snapshot", "at", "database", "files", "path", "to", "copy", "in_place"])]
     pub drop_all: bool,
+    /// How to reach the hosts.
+    #[command(flatten)]
+    pub way: Way,
+}
+
+/// Options of `backup verify`.
+#[derive(Debug, Clone, Args)]
+pub struct Verify {
+    /// All tenants
+    #[arg(long, conflicts_with_all = ["members", "applications"])]
+    pub all: bool,
+    /// Whose.
+    #[command(flatten)]
+    pub tenants: Tenants,
+    /// How far up, at most: L0 to L7; L6 when not said
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<Level>,
+    /// Only as far as is due today: what was proven lately is not proven again, and what is costly is spread over the days
+    #[arg(long)]
+    pub due: bool,
+    /// Write metrics for the node exporter's textfile collector into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub textfile: Option<PathBuf>,
+    /// Tell this address of start and end (as healthchecks.io takes it); whether it hears is no matter of the result
+    #[arg(long, value_name = "URL", env = "COMUNI_PING", hide_env_values = true)]
+    pub ping: Option<String>,
+    /// Say nothing when all is well; so it is with --due without a terminal
+    #[arg(long)]
+    pub quiet: bool,
+    /// With L7: open the repository with its key as this recovery identity alone reads it from the secrets
+    #[arg(long, value_name = "FILE")]
+    pub escrow: Option<PathBuf>,
+    /// A backup that is much smaller than the one before is right
+    #[arg(long)]
+    pub accept_shrunk: bool,
+    /// Seconds to wait for whoever holds a repository
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub wait: u32,
+    /// Print units for a timer and a line for crontab that run this every night, and do nothing else
+    #[arg(long)]
+    pub schedule: bool,
     /// How to reach the hosts.
     #[command(flatten)]
     pub way: Way,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use backup::{Backup, Restore, Tenants};
+pub use backup::{Backup, Restore, Tenants, Verify};
 pub use dns::{Check, Dns};
 pub use hosts::Hosts;
 pub use selection::{Selectors, Way};

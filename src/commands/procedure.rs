@@ -6,14 +6,16 @@ use std::time::Instant;
 
 use super::records::deliver;
 use super::survey::{connect, control_host, operator};
+use crate::backup::ladder::{Outcome, Verification};
 use crate::catalog::Catalog;
 use crate::cli::Way;
 use crate::evidence::{
-    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, current,
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, clock,
+    current,
 };
 use crate::failure::{Failure, Kind, Result};
-use crate::fleet::{BackupRuns, Fleet};
-use crate::inventory::Inventory;
+use crate::fleet::{BackupRuns, Evidence, Fleet};
+use crate::inventory::{Body, Inventory};
 use crate::protocol::{Act, Acted, Operator, Order};
 use crate::report::{Out, Progress, Step, held};
 use crate::resources::{Action, SecretTable};
@@ -149,6 +151,47 @@ impl Procedure {
         };
         self.fleet.acts(orders, Arc::new(answered));
         std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The evidence of a host.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub(super) fn evidence(&self, host: &str, newest: u32) -> Result<Evidence> {
+        self.fleet.read_evidence(host, newest)
+    }
+
+    /// Records what was proven of one tenant's backup, at once: a run that is cut off later goes on behind it.
+    ///
+    /// # Errors
+    /// When the record cannot be written. That it cannot be delivered now is told, and is no error.
+    pub(super) fn proven(&mut self, inventory: &Inventory, body: &Body, found: &Verification, out: &Out) -> Result<()> {
+        let kind = found.outcome.kind();
+        let mut record = Record::begin(self.verb, &self.operator, self.record.inventory.clone())?;
+        record.started = clock::local_time(found.began);
+        record.selection.owners = vec![body.code.clone()];
+        let result = match found.outcome {
+            Outcome::Busy => Ending::Busy,
+            _ if kind.is_some() => Ending::Failed,
+            _ => Ending::Done,
+        };
+        let milliseconds = u64::try_from(found.ended - found.began).unwrap_or_default() * 1000;
+        record.hosts.push(HostRecord {
+            name: found.host.clone(),
+            result,
+            correct: 0,
+            changed: 0,
+            failed: u32::from(kind.is_some()),
+            milliseconds,
+        });
+        record.members.push(MemberRecord { code: body.code.clone(), name: body.member.name.clone(), result });
+        record.verification = Some(Box::new(found.clone()));
+        record.end(kind.map_or(0, Kind::exit_code));
+        self.outbox.put(&record)?;
+        if let Err(failure) = deliver(&self.outbox, &self.fleet, control_host(inventory)) {
+            out.remark(&format!("the record of {} waits in the outbox: {}", found.tenant, failure.message));
+        }
+        Ok(())
     }
 
     /// What is recorded of backups on a host.

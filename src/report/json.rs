@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::plan::{Counts, HostState, PlanView, held};
 use crate::backup::restore::{Kept, Part, Report};
+pub use crate::backup::ladder::Verification as BackupVerification;
 pub use crate::backup::run::Run as BackupRun;
 use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
@@ -126,6 +127,8 @@ pub enum Object {
     },
     /// A backup that was tried.
     BackupRun(BackupRun),
+    /// How far a backup was proven.
+    BackupVerification(BackupVerification),
     /// What is known of the backups of a tenant.
     Backup(BackupLine),
     /// A backup that was brought back.

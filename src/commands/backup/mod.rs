@@ -8,6 +8,7 @@ mod prune;
 mod restore;
 mod run;
 mod tenants;
+mod verify;
 
 use crate::cli::{Backup, Global};
 use crate::failure::Result;
@@ -21,6 +22,7 @@ pub(super) fn run(global: &Global, what: &Backup, out: &Out) -> Result<()> {
         Backup::Prune { members, way } => prune::run(global, members, way, out),
         Backup::Accept { tenants, way } => accept::run(global, tenants, way, out),
         Backup::Restore(wanted) => restore::run(global, wanted, out),
+        Backup::Verify(options) => verify::run(global, options, out),
         Backup::List { tenants, way } => list::run(global, tenants, way, out),
     }
 }

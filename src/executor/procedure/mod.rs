@@ -2,6 +2,7 @@
 
 mod ask;
 mod bring;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use super::journal::Journal;
 use super::lock::{self, Lock, Taken};
 use super::store::Settings;
 use super::wire::Wire;
+use crate::backup::ladder::try_to_delete;
 use crate::backup::prune::note_verified;
 use crate::backup::run::Remembered;
 use crate::backup::take::Step;
@@ -152,6 +154,14 @@ impl<'a> Procedure<'a> {
                 };
                 let answer = backup::restore(machine, self.settings, holder, order, step, &mut tell)?;
                 Ok(Acted::Restored(Box::new(answer)))
+            }
+            Act::Verify(task) => {
+                note(machine, "verify")?;
+                Ok(Acted::Verified(Box::new(verify::verify(machine, self.wire, order, task)?)))
+            }
+            Act::TryToDelete => {
+                note(machine, "try to delete")?;
+                Ok(Acted::Tried(Box::new(try_to_delete(machine, &order.tenant)?)))
             }
             Act::Release => {
                 self.tenants.remove(&order.tenant);

@@ -7,8 +7,8 @@ mod dns;
 mod host;
 mod member;
 
-pub use application::{Application, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults};
-pub use backup::{Backup, BackupPolicy};
+pub use application::{Application, Assertion, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults};
+pub use backup::{Backup, BackupPolicy, Prove};
 pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaults, SizeClass};
 pub use dns::{
     Dns, Dnssec, Domain, DomainMode, Exchanger, Mail, NameServer, Pec, Site, Timers, Waiver, ZoneLimits, ZoneRecord,
