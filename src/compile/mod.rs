@@ -23,7 +23,7 @@ pub mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-pub use catalogue::health;
+pub use catalogue::{health, running_tenant};
 pub use shapes::{shapes, specimen};
 
 use crate::catalog::{Area, Catalog, Entry};
