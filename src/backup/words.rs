@@ -33,7 +33,8 @@ pub fn without_rows(text: &str) -> String {
 
 /// `invalid input syntax for type integer: "abc"` repeats a value after its last colon.
 fn without_value(line: &str) -> String {
-    let names_value = line.contains("invalid input") || line.contains("invalid byte sequence") || line.contains("out of range");
+    let names_value =
+        line.contains("invalid input") || line.contains("invalid byte sequence") || line.contains("out of range");
     match line.split_once(": \"") {
         Some((before, _)) if names_value => format!("{before}: (a value)"),
         _ => line.to_string(),
@@ -51,7 +52,11 @@ mod tests {
         let words = without_rows(text);
         assert!(words.contains("invalid input syntax for type integer: (a value)"), "{words}");
         assert!(!words.contains("Rossi"), "{words}");
-        let plain = "pg_restore: error: could not execute query: ERROR:  role \"x\" does not exist\nCommand was: ALTER TABLE a";
-        assert_eq!(without_rows(plain), "pg_restore: error: could not execute query: ERROR:  role \"x\" does not exist");
+        let plain =
+            "pg_restore: error: could not execute query: ERROR:  role \"x\" does not exist\nCommand was: ALTER TABLE a";
+        assert_eq!(
+            without_rows(plain),
+            "pg_restore: error: could not execute query: ERROR:  role \"x\" does not exist"
+        );
     }
 }

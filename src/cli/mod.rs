@@ -2,6 +2,7 @@
 
 mod backup;
 mod hosts;
+mod report;
 mod dns;
 mod selection;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use backup::{Backup, Restore, Tenants, Verify};
 pub use dns::{Check, Dns};
 pub use hosts::Hosts;
+pub use report::Report;
 pub use selection::{Selectors, Way};
 
 const EXIT_CODES: &str = "\
@@ -149,6 +151,9 @@ pub enum Verb {
     /// Take backups of the tenants, and show what there is
     #[command(subcommand)]
     Backup(Backup),
+    /// Write documents for the bodies, in Italian
+    #[command(subcommand)]
+    Report(Report),
     /// Look at zones from outside
     #[command(subcommand)]
     Dns(Dns),
@@ -361,6 +366,7 @@ impl Verb {
             Verb::SignOff { .. } => "sign-off",
             Verb::Secrets(_) => "secrets",
             Verb::Backup(_) => "backup",
+            Verb::Report(_) => "report",
             Verb::Dns(_) => "dns",
             Verb::History { .. } => "history",
             Verb::Hosts(_) => "hosts",

@@ -1,7 +1,7 @@
 //! How the application of a tenant is asked for its health.
 
-use crate::compile::values::TenantValues;
 use crate::compile::health as rendered;
+use crate::compile::values::TenantValues;
 use crate::failure::Result;
 use crate::inventory::{Body, Inventory, TenantPlan};
 use crate::protocol::Health;

@@ -135,7 +135,8 @@ pub fn restore(
     let began = machine.now();
     let answer = restore::step(machine, &order.tenant, step, key, tell)?;
     if let Some(what) = restore::remarkable(step) {
-        let mut record = json!({ "kind": "restore", "tenant": order.tenant, "member": order.owner, "by": lock::words(holder) });
+        let mut record =
+            json!({ "kind": "restore", "tenant": order.tenant, "member": order.owner, "by": lock::words(holder) });
         record["step"] = json!(what);
         record["answer"] = json!(answer);
         (record["began"], record["ended"]) = (json!(began), json!(machine.now()));

@@ -17,8 +17,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, OFlags, RenameFlags};
 
-use super::{conversation, process};
 use super::{Command, Conversation, FileKind, Machine, Output, Ownership, Stat};
+use super::{conversation, process};
 use crate::digest::sha256_of;
 use crate::failure::{Failure, Result};
 

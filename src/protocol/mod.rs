@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use framing::{read_line, write_line};
 pub use crate::health::Health;
+pub use framing::{read_line, write_line};
 pub use procedure::{Act, Acted, Order, Place};
 
 use crate::catalog::{Area, Catalog, Stage};

@@ -8,9 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan::{Counts, HostState, PlanView, held};
-use crate::backup::restore::{Kept, Part, Report};
 pub use crate::backup::ladder::Verification as BackupVerification;
+use crate::backup::restore::{Kept, Part, Report};
 pub use crate::backup::run::Run as BackupRun;
+pub use crate::evidence::documents::Document as BodyDocument;
 use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
 use crate::protocol::{Finding, Outcome};
@@ -133,6 +134,8 @@ pub enum Object {
     Backup(BackupLine),
     /// A backup that was brought back.
     BackupRestore(RestoreLine),
+    /// A document for a body, in Italian: the same content as its text and its page.
+    Document(BodyDocument),
     /// A step of an apply.
     Step {
         /// Host.

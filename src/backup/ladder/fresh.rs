@@ -28,7 +28,8 @@ impl Climb<'_, '_> {
                 checks.push(Check::pass("restic", version.to_string()));
             }
             Err(failure) => {
-                checks.push(Check::new("restic", Outcome::Inconclusive, failure.message).said(failure.hints.join("; ")));
+                checks
+                    .push(Check::new("restic", Outcome::Inconclusive, failure.message).said(failure.hints.join("; ")));
                 return Ok(checks);
             }
         }
@@ -40,8 +41,10 @@ impl Climb<'_, '_> {
         let lost = restic::has_no_keys(self.machine, &self.task.repository)?;
         checks.push(match self.repository.id(self.machine) {
             Ok(id) => Check::pass("repository", format!("its key opens it: {}", id.get(..12).unwrap_or(&id))),
-            Err(_) if lost => Check::new("repository", Outcome::Fail, "the repository has lost its keys: nothing in it can be read")
-                .said("docs/backup.md, \"Keys\": a copy of its folder keys/ is in the second copy"),
+            Err(_) if lost => {
+                Check::new("repository", Outcome::Fail, "the repository has lost its keys: nothing in it can be read")
+                    .said("docs/backup.md, \"Keys\": a copy of its folder keys/ is in the second copy")
+            }
             Err(_) if self.machine.stat(&Path::new(&self.task.repository).join("config"))?.is_none() => {
                 Check::new("repository", Outcome::Stale, format!("there is no repository at {}", self.task.repository))
                     .said("it is made by the first backup: comuni backup run; if there was one, it is lost")
@@ -68,7 +71,8 @@ impl Climb<'_, '_> {
         // A snapshot that cannot be read is left out by restic with exit 0, and a word about it.
         if let Some(words) = words {
             checks.push(
-                Check::new("snapshot files", Outcome::Fail, "not every snapshot of the repository can be read").said(words),
+                Check::new("snapshot files", Outcome::Fail, "not every snapshot of the repository can be read")
+                    .said(words),
             );
         }
         let now = self.machine.now();
@@ -83,14 +87,13 @@ impl Climb<'_, '_> {
         let (future, mut past): (Vec<_>, Vec<_>) = own.into_iter().partition(|(_, time)| *time > now + SKEW);
         if let Some((snapshot, _)) = future.first() {
             let found = format!("{} says that it was taken at {}", short(&snapshot.id), snapshot.time);
-            checks.push(
-                Check::new("dates", Outcome::Fail, found)
-                    .expected("no backup of the future")
-                    .said("set the clock of the application host, then take a new backup; what has such a date never counts"),
-            );
+            checks.push(Check::new("dates", Outcome::Fail, found).expected("no backup of the future").said(
+                "set the clock of the application host, then take a new backup; what has such a date never counts",
+            ));
         }
         past.sort_by_key(|(_, time)| *time);
-        let Some((newest, time)) = past.iter().rev().find(|(snapshot, _)| snapshot.tag("state") == Some("complete")) else {
+        let Some((newest, time)) = past.iter().rev().find(|(snapshot, _)| snapshot.tag("state") == Some("complete"))
+        else {
             let found = match (past.len(), self.task.known.len()) {
                 (0, 0) => "never backed up".to_string(),
                 (0, before) => format!("all backups are gone: there were {before}"),
@@ -108,11 +111,9 @@ impl Climb<'_, '_> {
         self.out.age_seconds = Some(age);
         let limit = i64::from(self.task.rpo_hours) * 3600;
         let outcome = if age <= limit { Outcome::Pass } else { Outcome::Stale };
-        checks.push(
-            Check::new("age", outcome, format!("{age} s"))
-                .expected(format!("at most {limit} s"))
-                .said(if outcome == Outcome::Pass { "" } else { "the newest complete backup is older than its RPO allows" }),
-        );
+        checks.push(Check::new("age", outcome, format!("{age} s")).expected(format!("at most {limit} s")).said(
+            if outcome == Outcome::Pass { "" } else { "the newest complete backup is older than its RPO allows" },
+        ));
         if let Some((last, _)) = past.last().filter(|(last, _)| last.id != newest.id) {
             self.out.notes.push(format!("a later backup, {}, is partial", short(&last.id)));
         }
@@ -126,8 +127,7 @@ impl Climb<'_, '_> {
     fn still_there(&self, now: i64) -> Option<Check> {
         let young = now - i64::from(self.task.keep_days.saturating_sub(1)) * 86_400;
         let is_there = |known: &&Known| !self.out.snapshots.iter().any(|found| found.id == known.id);
-        let gone: Vec<&Known> =
-            self.task.known.iter().filter(|known| known.time > young).filter(is_there).collect();
+        let gone: Vec<&Known> = self.task.known.iter().filter(|known| known.time > young).filter(is_there).collect();
         if self.task.known.is_empty() {
             return None;
         }
@@ -156,12 +156,12 @@ impl Climb<'_, '_> {
         if self.task.has_database {
             wanted.push(format!("{own}/database.dump"));
         }
-        let missing: Vec<&str> =
-            wanted.iter().map(String::as_str).filter(|path| !files.contains_key(*path)).collect();
+        let missing: Vec<&str> = wanted.iter().map(String::as_str).filter(|path| !files.contains_key(*path)).collect();
         let mut checks = vec![if missing.is_empty() {
             Check::pass("contents", format!("{} paths", files.len()))
         } else {
-            Check::new("contents", Outcome::Fail, format!("not in it: {}", missing.join(", "))).expected(wanted.join(", "))
+            Check::new("contents", Outcome::Fail, format!("not in it: {}", missing.join(", ")))
+                .expected(wanted.join(", "))
         }];
         let bytes: u64 = files.values().sum();
         self.out.bytes = Some(bytes);
@@ -175,9 +175,13 @@ impl Climb<'_, '_> {
         let limit = u64::from(self.task.shrink_percent);
         if now < before && (before - now).saturating_mul(100) >= before.saturating_mul(limit) {
             return Some(
-                Check::new(what, Outcome::Inconclusive, format!("{now}, and the backup that was verified before had {before}"))
-                    .expected(format!("less than {limit} % less"))
-                    .said("when that is right, say so: comuni backup verify --accept-shrunk"),
+                Check::new(
+                    what,
+                    Outcome::Inconclusive,
+                    format!("{now}, and the backup that was verified before had {before}"),
+                )
+                .expected(format!("less than {limit} % less"))
+                .said("when that is right, say so: comuni backup verify --accept-shrunk"),
             );
         }
         Some(Check::pass(what, now.to_string()))

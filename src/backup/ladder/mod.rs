@@ -401,7 +401,8 @@ mod tests {
 
     #[test]
     fn the_worst_outcome_wins_and_only_a_pass_is_one() {
-        let order = [Outcome::Fail, Outcome::Stale, Outcome::Inconclusive, Outcome::Busy, Outcome::Pass, Outcome::NotDue];
+        let order =
+            [Outcome::Fail, Outcome::Stale, Outcome::Inconclusive, Outcome::Busy, Outcome::Pass, Outcome::NotDue];
         for (at, worse) in order.iter().enumerate() {
             for better in &order[at..] {
                 assert_eq!(worse.worse(*better), *worse, "{worse:?} {better:?}");

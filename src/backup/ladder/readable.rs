@@ -43,7 +43,8 @@ impl Climb<'_, '_> {
             return Ok(vec![Check::pass(what, "restic found no errors")]);
         };
         let mut found = "restic found damage".to_string();
-        let hurt: Vec<String> = packs(&damage).iter().flat_map(|pack| self.repository.in_need_of(self.machine, pack)).collect();
+        let hurt: Vec<String> =
+            packs(&damage).iter().flat_map(|pack| self.repository.in_need_of(self.machine, pack)).collect();
         if !hurt.is_empty() {
             found = format!("{found}; snapshots that need it: {}", hurt.join(", "));
         }
@@ -68,9 +69,10 @@ impl Climb<'_, '_> {
             return Ok(vec![read.clone()]);
         }
         let (what, option) = match self.task.slice {
-            Some(slice) => {
-                (format!("part {} of {}", slice.part, slice.of), format!("--read-data-subset={}/{}", slice.part, slice.of))
-            }
+            Some(slice) => (
+                format!("part {} of {}", slice.part, slice.of),
+                format!("--read-data-subset={}/{}", slice.part, slice.of),
+            ),
             None => ("all data".to_string(), "--read-data".to_string()),
         };
         let checks = self.look(&what, Some(&option))?;
@@ -84,7 +86,9 @@ impl Climb<'_, '_> {
         let bytes = self.out.bytes.unwrap_or_default();
         Ok(match scratch::room(self.machine, bytes.saturating_mul(3))? {
             Ok(_) => None,
-            Err(lack) => Some(Check::new("room", Outcome::Inconclusive, lack).said("make room on this host, then run again")),
+            Err(lack) => {
+                Some(Check::new("room", Outcome::Inconclusive, lack).said("make room on this host, then run again"))
+            }
         })
     }
 

@@ -112,10 +112,14 @@ impl Climb<'_, '_> {
             checks.push(judged("files", seen, &compared.differences));
             let moved = compared.changed.len() + compared.newer.len();
             if moved > 0 {
-                let words = format!("{moved} files were changed while they were being backed up: {}", some(&compared.changed, &compared.newer));
+                let words = format!(
+                    "{moved} files were changed while they were being backed up: {}",
+                    some(&compared.changed, &compared.newer)
+                );
                 let limit = self.task.changing_files as usize;
                 if moved > limit {
-                    checks.push(Check::new("changing files", Outcome::Fail, words).expected(format!("at most {limit}")));
+                    checks
+                        .push(Check::new("changing files", Outcome::Fail, words).expected(format!("at most {limit}")));
                 } else {
                     self.out.notes.push(words);
                 }

@@ -60,7 +60,8 @@ impl Climb<'_, '_> {
     }
 
     fn application(&mut self, start: &Start) -> Result<Vec<Check>> {
-        let lacks = |words: String, remedy: &str| vec![Check::new("application", Outcome::Inconclusive, words).said(remedy)];
+        let lacks =
+            |words: String, remedy: &str| vec![Check::new("application", Outcome::Inconclusive, words).said(remedy)];
         let remedy = "comuni apply --area backup brings it to the host with the role verification";
         let (Some(uid), Some(gid)) = (uid_of(self.machine, ACCOUNT)?, gid_of(self.machine, ACCOUNT)?) else {
             return Ok(lacks(format!("there is no account {ACCOUNT} on this host"), remedy));
@@ -115,7 +116,8 @@ impl Place<'_> {
     fn furnish(&self, machine: &mut dyn Machine, mut environment: Vec<(String, String)>) -> Result<()> {
         let own = |mode| Ownership { uid: self.uid, gid: self.gid, mode };
         let withheld = chance(machine)?;
-        let blind = |text: &str| self.start.tokens.iter().fold(text.to_string(), |text, token| text.replace(token, &withheld));
+        let blind =
+            |text: &str| self.start.tokens.iter().fold(text.to_string(), |text, token| text.replace(token, &withheld));
         machine.make_directory(&self.folder("settings"), &own(0o750))?;
         machine.make_directory(&self.folder("run"), &own(0o750))?;
         for (name, content) in &self.start.files {
@@ -201,7 +203,8 @@ impl Place<'_> {
         let began = Instant::now();
         loop {
             let Some(said) = health.ask(machine, within)? else {
-                let page = format!("{} answers {} after {} ms", health.path, health.status, began.elapsed().as_millis());
+                let page =
+                    format!("{} answers {} after {} ms", health.path, health.status, began.elapsed().as_millis());
                 return Ok(vec![shut, Check::pass("health page", page)]);
             };
             let gone = self.process(machine, unit)?.is_none();
@@ -211,7 +214,11 @@ impl Place<'_> {
                 return Ok(vec![
                     shut,
                     Check::new("health page", Outcome::Fail, found)
-                        .expected(format!("{}{}", health.status, health.contains.as_ref().map_or(String::new(), |words| format!(" with `{words}`"))))
+                        .expected(format!(
+                            "{}{}",
+                            health.status,
+                            health.contains.as_ref().map_or(String::new(), |words| format!(" with `{words}`"))
+                        ))
                         .said(format!("its own words are in the journal of this host: journalctl -u {unit}")),
                 ]);
             }

@@ -113,8 +113,11 @@ impl Repository {
         let Ok(output) = machine.run(&command) else { return Vec::new() };
         let text = output.text();
         let words = text.lines().filter_map(|line| line.split_once("in snapshot ")).map(|(_, rest)| rest);
-        let mut found: Vec<String> =
-            words.filter_map(|rest| rest.get(..8)).filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit())).map(str::to_string).collect();
+        let mut found: Vec<String> = words
+            .filter_map(|rest| rest.get(..8))
+            .filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .map(str::to_string)
+            .collect();
         found.sort();
         found.dedup();
         found
@@ -124,7 +127,15 @@ impl Repository {
 /// What restic said, without what goes well.
 fn told(output: &Output) -> String {
     let text = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    let well = ["using temporary cache", "create exclusive lock", "load indexes", "check all packs", "check snapshots", "created new cache", "repository "];
+    let well = [
+        "using temporary cache",
+        "create exclusive lock",
+        "load indexes",
+        "check all packs",
+        "check snapshots",
+        "created new cache",
+        "repository ",
+    ];
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim)

@@ -32,8 +32,9 @@ fn by_id(all: &[Snapshot], id: &str, wanted: &Wanted) -> Result<Chosen> {
     }
     let mut found = all.iter().filter(|snapshot| snapshot.id.starts_with(&id));
     let Some(snapshot) = found.next() else {
-        return Err(Failure::usage(format!("there is no snapshot {id} in the repository of {}", wanted.member))
-            .hint("each member has a repository of its own: a snapshot of another member is never restored to this one"));
+        return Err(Failure::usage(format!("there is no snapshot {id} in the repository of {}", wanted.member)).hint(
+            "each member has a repository of its own: a snapshot of another member is never restored to this one",
+        ));
     };
     if found.next().is_some() {
         return Err(Failure::usage(format!("more than one snapshot begins with {id}")).hint("give more digits of it"));
@@ -58,11 +59,14 @@ fn by_time(all: &[Snapshot], wanted: &Wanted, now: i64) -> Result<Chosen> {
             && snapshot.tag("tenant") == Some(wanted.tenant.as_str())
             && snapshot.tag("state") == Some("complete")
     });
-    let dated = own.filter_map(|snapshot| Some((moment(&snapshot.time)?, snapshot))).filter(|(taken, _)| *taken <= until);
+    let dated =
+        own.filter_map(|snapshot| Some((moment(&snapshot.time)?, snapshot))).filter(|(taken, _)| *taken <= until);
     let (_, newest) = dated.max_by_key(|(taken, _)| *taken).ok_or_else(|| {
         let when = wanted.at.map_or(String::new(), |at| format!(" of {} or before", utc(at)));
-        Failure::new(Kind::Stale, format!("there is no complete backup of {}{when}", wanted.tenant))
-            .hint(format!("restic snapshots --tag tenant={} shows what there is; --snapshot ID takes also a partial one", wanted.tenant))
+        Failure::new(Kind::Stale, format!("there is no complete backup of {}{when}", wanted.tenant)).hint(format!(
+            "restic snapshots --tag tenant={} shows what there is; --snapshot ID takes also a partial one",
+            wanted.tenant
+        ))
     })?;
     chosen(newest)
 }

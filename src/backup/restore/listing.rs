@@ -65,7 +65,8 @@ fn is_strange(path: &str, kind: &str, roots: &[String]) -> Option<&'static str> 
     if !path.starts_with('/') || path.split('/').any(|name| name == "..") {
         return Some("goes up");
     }
-    let below = |root: &String| path == root || path.strip_prefix(root.as_str()).is_some_and(|rest| rest.starts_with('/'));
+    let below =
+        |root: &String| path == root || path.strip_prefix(root.as_str()).is_some_and(|rest| rest.starts_with('/'));
     let above = |root: &String| root.strip_prefix(path).is_some_and(|rest| rest.starts_with('/')) && kind == "dir";
     if roots.iter().any(|root| below(root) || above(root)) { None } else { Some("lies elsewhere") }
 }

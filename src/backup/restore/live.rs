@@ -38,7 +38,8 @@ pub fn fetch(machine: &mut dyn Machine, tenant: &str, wish: &Wish<'_>, tell: &mu
     let live = machine.stat(&data)?.filter(|stat| stat.kind == FileKind::Directory).ok_or_else(|| {
         Failure::operation(format!("the data folder {} is not there", data.display())).hint("comuni apply makes it")
     })?;
-    let home = data.parent().ok_or_else(|| Failure::operation(format!("{} has no folder around it", data.display())))?;
+    let home =
+        data.parent().ok_or_else(|| Failure::operation(format!("{} has no folder around it", data.display())))?;
     let work = home.join(WORK);
     let stamp: String = utc(machine.now()).chars().filter(|letter| !matches!(letter, '-' | ':')).collect();
     let fresh = work.join(configuration.data.trim_start_matches('/'));
@@ -249,7 +250,8 @@ mod tests {
                 for _ in 0..2 {
                     follow(&mut Local::new(), &files, restored).unwrap();
                     let wanted = if restored { "new" } else { "old" };
-                    let names: Vec<_> = fs::read_dir(&files.data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+                    let names: Vec<_> =
+                        fs::read_dir(&files.data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
                     assert_eq!(names, [wanted], "restored {restored}, {done} renames done");
                 }
             }

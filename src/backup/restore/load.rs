@@ -54,8 +54,11 @@ pub fn load(machine: &mut dyn Machine, tenant: &str, tell: &mut Tell<'_>) -> Res
     command.argv.push(folder.join("database.dump").to_string_lossy().into_owned());
     let output = machine.run(&command)?;
     if output.status != 0 {
-        return Err(Failure::new(Kind::Damage, format!("pg_restore ended with {}: {}", output.status, last_words(&output)))
-            .hint("comuni backup verify tells how far the backups of this tenant are sound"));
+        return Err(Failure::new(
+            Kind::Damage,
+            format!("pg_restore ended with {}: {}", output.status, last_words(&output)),
+        )
+        .hint("comuni backup verify tells how far the backups of this tenant are sound"));
     }
     psql(machine, &connection, &[], "analyze;")?;
     tell("compares the database with its manifest", 0, 0)?;

@@ -18,7 +18,7 @@ mod unpack;
 
 use serde::{Deserialize, Serialize};
 
-pub use note::{is_half, Kept};
+pub use note::{Kept, is_half};
 pub use source::Report;
 pub use unpack::sweep;
 
@@ -253,7 +253,13 @@ pub enum Answer {
 ///
 /// # Errors
 /// Only what has to end the conversation.
-pub fn step(machine: &mut dyn Machine, tenant: &str, step: &Step, key: Option<&str>, tell: &mut Tell<'_>) -> Result<Answer> {
+pub fn step(
+    machine: &mut dyn Machine,
+    tenant: &str,
+    step: &Step,
+    key: Option<&str>,
+    tell: &mut Tell<'_>,
+) -> Result<Answer> {
     let done = match step {
         Step::Choose { from, wanted } => {
             let settled = if *from == From::Own { live::settle(machine, tenant)? } else { None };
@@ -264,9 +270,12 @@ pub fn step(machine: &mut dyn Machine, tenant: &str, step: &Step, key: Option<&s
         Step::Unpack { from, what } => repository(machine, tenant, from, key)
             .and_then(|repository| unpack::unpack(machine, &repository, what, tell)),
         Step::Drop { tenant } => unpack::drop_all(machine, tenant).map(Answer::Dropped),
-        Step::Fetch { chosen, part, unit, database, until } => {
-            live::fetch(machine, tenant, &live::Wish { chosen, part, unit, database: database.as_ref(), until: *until }, tell)
-        }
+        Step::Fetch { chosen, part, unit, database, until } => live::fetch(
+            machine,
+            tenant,
+            &live::Wish { chosen, part, unit, database: database.as_ref(), until: *until },
+            tell,
+        ),
         Step::Make { names, shape } => server::make(machine, names, shape).map(Answer::Made),
         Step::Load => load::load(machine, tenant, tell).map(Answer::Loaded),
         Step::Stop { oid } => live::stop(machine, tenant, *oid).map(|()| Answer::Done),
@@ -280,11 +289,9 @@ pub fn step(machine: &mut dyn Machine, tenant: &str, step: &Step, key: Option<&s
         Step::Back => live::back(machine, tenant).map(|()| Answer::Done),
     };
     match done {
-        Err(failure) if !matches!(failure.kind, Kind::Interrupted | Kind::Terminated) => Ok(Answer::Refused {
-            exit: failure.kind.exit_code(),
-            message: failure.message,
-            hints: failure.hints,
-        }),
+        Err(failure) if !matches!(failure.kind, Kind::Interrupted | Kind::Terminated) => {
+            Ok(Answer::Refused { exit: failure.kind.exit_code(), message: failure.message, hints: failure.hints })
+        }
         done => done,
     }
 }

@@ -164,14 +164,21 @@ impl Source<'_> {
         let wanted: Vec<&String> = tree.entries.keys().filter(below).collect();
         if wanted.is_empty() {
             let last = one.rsplit('/').next().unwrap_or(one);
-            let near: Vec<&str> = tree.entries.keys().map(String::as_str).filter(|name| name.contains(last)).take(SOME).collect();
-            let failure = Failure::usage(format!("there is no {one:?} among the {} files of this backup", tree.files()));
+            let near: Vec<&str> =
+                tree.entries.keys().map(String::as_str).filter(|name| name.contains(last)).take(SOME).collect();
+            let failure =
+                Failure::usage(format!("there is no {one:?} among the {} files of this backup", tree.files()));
             return Err(if near.is_empty() { failure } else { failure.hint(format!("near: {}", near.join(", "))) });
         }
         let found = fingerprint::tree(machine, path, &[])?;
         let only = |from: &Tree| Tree {
             root: from.root.clone(),
-            entries: from.entries.iter().filter(|(name, _)| below(name)).map(|(name, entry)| (name.clone(), entry.clone())).collect(),
+            entries: from
+                .entries
+                .iter()
+                .filter(|(name, _)| below(name))
+                .map(|(name, entry)| (name.clone(), entry.clone()))
+                .collect(),
         };
         let (expected, found) = (only(tree), only(&found));
         differ("files", &compare::trees(&expected, &found).differences)?;
@@ -208,7 +215,10 @@ pub(super) fn differ(what: &str, differences: &[compare::Difference]) -> Result<
         return Ok(());
     }
     let some = differences.iter().take(SOME).map(compare::Difference::words).collect::<Vec<_>>().join("; ");
-    Err(damage(format!("the {what} that came back are not those of the manifest: {some}; {} in all", differences.len())))
+    Err(damage(format!(
+        "the {what} that came back are not those of the manifest: {some}; {} in all",
+        differences.len()
+    )))
 }
 
 fn damage(message: String) -> Failure {
@@ -220,9 +230,11 @@ pub(super) fn must_have_room(machine: &mut dyn Machine, folder: &Path, needed: u
     let place = folder.to_string_lossy().into_owned();
     let command = Command::new(["df", "--output=avail", "--block-size=1", &place]);
     let output = machine.run(&command)?.succeeded(&command)?.text();
-    let free: u64 = output.lines().last().and_then(|line| line.trim().parse().ok()).ok_or_else(|| {
-        Failure::operation(format!("df answered what cannot be understood: {}", output.trim()))
-    })?;
+    let free: u64 = output
+        .lines()
+        .last()
+        .and_then(|line| line.trim().parse().ok())
+        .ok_or_else(|| Failure::operation(format!("df answered what cannot be understood: {}", output.trim())))?;
     if free >= needed {
         return Ok(());
     }

@@ -7,8 +7,20 @@ use crate::machine::{FileKind, Machine};
 
 /// Below these something is live, or belongs to the system: nothing is restored there but by `--in-place`.
 const LIVE: [&str; 14] = [
-    "/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/srv/backup", "/srv/comuni", "/sys", "/usr",
-    "/var/lib/comuni", "/var/lib/postgresql",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/srv/backup",
+    "/srv/comuni",
+    "/sys",
+    "/usr",
+    "/var/lib/comuni",
+    "/var/lib/postgresql",
 ];
 
 /// Refuses a folder that is not empty, is `/`, is or lies behind a link, or in which something is live. Says whether it has

@@ -38,7 +38,12 @@ struct Marker {
 ///
 /// # Errors
 /// Exit 64 when the folder is refused; otherwise as [`Source::fetch`]. Nothing is left then.
-pub fn unpack(machine: &mut dyn Machine, repository: &Repository, what: &Unpack, tell: &mut Tell<'_>) -> Result<Answer> {
+pub fn unpack(
+    machine: &mut dyn Machine,
+    repository: &Repository,
+    what: &Unpack,
+    tell: &mut Tell<'_>,
+) -> Result<Answer> {
     let swept = sweep(machine)?;
     let folder = folder(what);
     if what.target.is_none() {
@@ -105,7 +110,8 @@ fn bring(machine: &mut dyn Machine, source: &Source<'_>, folder: &Path, tell: &m
     machine.make_directory(&work, &PRIVATE_FOLDER)?;
     let fetched = source.fetch(machine, &work, tell)?;
     no_devices(machine, &work)?;
-    let manifest = work.join(format!("{}/{}/manifest.json", crate::backup::run::FOLDER.trim_start_matches('/'), source.tenant));
+    let manifest =
+        work.join(format!("{}/{}/manifest.json", crate::backup::run::FOLDER.trim_start_matches('/'), source.tenant));
     machine.rename(&manifest, &folder.join("manifest.json"))?;
     if let Some(dump) = &fetched.dump {
         machine.rename(dump, &folder.join("database.dump"))?;
@@ -215,7 +221,8 @@ mod tests {
             until,
             made: true,
         };
-        let all = [marker("/var/lib/comuni-restored/old", 1), marker("/var/tmp/theirs", 1), marker("/var/tmp/new", i64::MAX)];
+        let all =
+            [marker("/var/lib/comuni-restored/old", 1), marker("/var/tmp/theirs", 1), marker("/var/tmp/new", i64::MAX)];
         for one in [&all[0], &all[2]] {
             host.with_file(&format!("{}/{MARKER}", one.folder), serde_json::to_string(one).unwrap(), 0o600);
         }

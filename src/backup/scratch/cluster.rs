@@ -60,17 +60,22 @@ impl Cluster {
             )));
         }
         let (data, socket) = (scratch.folder.join("postgres"), scratch.folder.join("socket"));
-        let ownership = Ownership { uid: id(uid_of(machine, POSTGRES)?)?, gid: id(gid_of(machine, POSTGRES)?)?, mode: 0o700 };
+        let ownership =
+            Ownership { uid: id(uid_of(machine, POSTGRES)?)?, gid: id(gid_of(machine, POSTGRES)?)?, mode: 0o700 };
         machine.make_directory(&data, &ownership)?;
         machine.make_directory(&socket, &Ownership { mode: 0o711, ..ownership.clone() })?;
         let place = data.to_string_lossy().into_owned();
-        let command = Command::new([initdb.as_str(), "-D", &place, "-U", POSTGRES, "-A", "peer", "-E", "UTF8", "--no-sync"]);
+        let command =
+            Command::new([initdb.as_str(), "-D", &place, "-U", POSTGRES, "-A", "peer", "-E", "UTF8", "--no-sync"]);
         here(machine.run(&command.as_user(POSTGRES))?, "initdb")?;
         let file = Ownership { mode: 0o600, ..ownership };
         let access = format!("local all {POSTGRES} peer\nlocal all {LOGIN} peer map=scratch\n");
         machine.write(&data.join("pg_hba.conf"), access.as_bytes(), &file)?;
         machine.write(&data.join("pg_ident.conf"), format!("scratch {ACCOUNT} {LOGIN}\n").as_bytes(), &file)?;
-        machine.run(&serve(scratch, &postgres, &data, &socket)).map_err(Obstacle::from).and_then(|output| here(output, "PostgreSQL"))?;
+        machine
+            .run(&serve(scratch, &postgres, &data, &socket))
+            .map_err(Obstacle::from)
+            .and_then(|output| here(output, "PostgreSQL"))?;
         let cluster = Cluster { version, data, socket, database: of.name.clone() };
         cluster.must_be_ours(machine)?;
         cluster.lacks_extension(machine, of)?;
@@ -132,7 +137,9 @@ impl Cluster {
             script.push_str("create role :\"role\" nologin;\n");
         }
         script.push_str(&format!("create role {LOGIN} login;\n"));
-        for (name, value) in [("name", &of.name), ("encoding", &of.encoding), ("collate", &of.collate), ("ctype", &of.ctype)] {
+        for (name, value) in
+            [("name", &of.name), ("encoding", &of.encoding), ("collate", &of.collate), ("ctype", &of.ctype)]
+        {
             set(&mut script, name, value)?;
         }
         script.push_str(

@@ -63,7 +63,9 @@ impl Scratch {
         match machine.stat(base)? {
             None => machine.make_directory(base, &PASSAGE)?,
             Some(stat) if stat.kind == crate::machine::FileKind::Directory => {}
-            Some(_) => return Err(Failure::operation(format!("{FOLDER} is no folder, and copies are made nowhere else"))),
+            Some(_) => {
+                return Err(Failure::operation(format!("{FOLDER} is no folder, and copies are made nowhere else")));
+            }
         }
         let name = format!("{PREFIX}{}", chance(machine)?);
         let folder = base.join(&name);
@@ -72,7 +74,8 @@ impl Scratch {
         let since = began(machine, process)?.unwrap_or_default();
         let purpose = "a copy of a backup that is being proven".to_string();
         let marker = Marker { purpose, name: name.clone(), tenant: tenant.to_string(), process, since, boot };
-        let text = serde_json::to_vec(&marker).map_err(|error| Failure::operation(format!("cannot encode: {error}")))?;
+        let text =
+            serde_json::to_vec(&marker).map_err(|error| Failure::operation(format!("cannot encode: {error}")))?;
         machine.write(&folder.join(MARKER), &text, &PRIVATE_FILE)?;
         Ok(Scratch { name, folder })
     }
@@ -123,9 +126,11 @@ pub fn sweep(machine: &mut dyn Machine) -> Result<Vec<String>> {
 pub fn room(machine: &mut dyn Machine, needed: u64) -> Result<std::result::Result<u64, String>> {
     let command = Command::new(["df", "--output=avail", "--block-size=1", FOLDER]);
     let output = machine.run(&command)?.succeeded(&command)?.text();
-    let free: u64 = output.lines().last().and_then(|line| line.trim().parse().ok()).ok_or_else(|| {
-        Failure::operation(format!("df answered what cannot be understood: {}", output.trim()))
-    })?;
+    let free: u64 = output
+        .lines()
+        .last()
+        .and_then(|line| line.trim().parse().ok())
+        .ok_or_else(|| Failure::operation(format!("df answered what cannot be understood: {}", output.trim())))?;
     let needed = needed.saturating_add(RESERVE);
     Ok(if free >= needed {
         Ok(free)

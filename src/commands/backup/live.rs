@@ -40,14 +40,17 @@ impl Live {
     pub(super) fn of(inventory: &Inventory, tenant: &Tenant) -> Result<Live> {
         let owner = &tenant.subject.owner;
         let body = inventory.members.values().find(|body| body.code == *owner);
-        let plan = body.and_then(|body| Some((body, body.tenants.values().find(|plan| plan.application == tenant.application)?)));
+        let plan = body
+            .and_then(|body| Some((body, body.tenants.values().find(|plan| plan.application == tenant.application)?)));
         let (body, plan) = plan.ok_or_else(|| Failure::usage(format!("there is no {}", tenant.subject.tenant)))?;
         let owners = [owner.clone()].into();
         let catalogs = compile(inventory, &Selection { owners, ..Selection::default() })?.catalogs;
         let values = tenant_values(inventory, body, plan)?;
         let templates = Templates::load(&inventory.layers)?;
-        let of_database = |entry: &Entry| matches!(entry.resource, Resource::PostgresDatabase(_) | Resource::PostgresGrant(_));
-        let is_unit = |entry: &Entry| matches!(&entry.resource, Resource::Service(service) if service.unit == values.unit);
+        let of_database =
+            |entry: &Entry| matches!(entry.resource, Resource::PostgresDatabase(_) | Resource::PostgresGrant(_));
+        let is_unit =
+            |entry: &Entry| matches!(&entry.resource, Resource::Service(service) if service.unit == values.unit);
         Ok(Live {
             subject: Subject { tenant: values.id.clone(), owner: owner.clone() },
             host: values.application_host.name.clone(),

@@ -157,7 +157,10 @@ impl InPlace<'_> {
         match self.procedure.act(host, &self.live.subject, Act::Backup, SecretTable::default())? {
             Acted::BackedUp(run) if matches!(run.state, Ended::Complete | Ended::Partial) => {
                 let id = run.snapshot.as_deref().and_then(|id| id.get(..8)).unwrap_or("unknown");
-                self.say(host, &format!("what is there was backed up: {} (snapshot {id}, {})", bytes(run.bytes), run.state.word()));
+                self.say(
+                    host,
+                    &format!("what is there was backed up: {} (snapshot {id}, {})", bytes(run.bytes), run.state.word()),
+                );
                 Ok(())
             }
             Acted::BackedUp(run) => Err(Refused::Failed(

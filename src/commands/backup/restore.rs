@@ -53,7 +53,8 @@ pub(super) fn run(global: &Global, wanted: &Restore, out: &Out) -> Result<()> {
     let hosts: Vec<String> = hosts.into_iter().map(str::to_string).collect();
     let mut kinds = Vec::new();
     for tenant in &tenants {
-        let mut walk = Walk { procedure: &mut procedure, store: &store, tenant, wanted, at: at.map(|at| at.as_second()), out };
+        let mut walk =
+            Walk { procedure: &mut procedure, store: &store, tenant, wanted, at: at.map(|at| at.as_second()), out };
         let done = match (&live, wanted.drop_all, walk.procedure.is_stopping()) {
             (_, _, Some(failure)) => Err(failure),
             (_, true, None) => walk.drop_all(&hosts),
@@ -135,11 +136,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn part(&self) -> Part {
         let only_files = self.wanted.files || self.wanted.path.is_some();
-        Part {
-            database: !only_files,
-            files: !self.wanted.database,
-            path: self.wanted.path.clone(),
-        }
+        Part { database: !only_files, files: !self.wanted.database, path: self.wanted.path.clone() }
     }
 
     fn which(&self) -> Wanted {

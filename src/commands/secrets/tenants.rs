@@ -101,7 +101,11 @@ pub(super) fn chosen(inventory: &Inventory, members: &[String], applications: &[
 }
 
 /// The entries of a tenant that are of one sort, by host.
-pub(in crate::commands) fn part(catalogs: &BTreeMap<String, Catalog>, tenant: &str, which: &dyn Fn(&Entry) -> bool) -> Vec<Catalog> {
+pub(in crate::commands) fn part(
+    catalogs: &BTreeMap<String, Catalog>,
+    tenant: &str,
+    which: &dyn Fn(&Entry) -> bool,
+) -> Vec<Catalog> {
     let of_host = |catalog: &Catalog| {
         let entries = catalog.entries.iter().filter(|entry| entry.tenant.as_deref() == Some(tenant) && which(entry));
         Catalog { host: catalog.host.clone(), entries: entries.cloned().collect() }

@@ -7,7 +7,9 @@ mod dns;
 mod host;
 mod member;
 
-pub use application::{Application, Assertion, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults};
+pub use application::{
+    Application, Assertion, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults,
+};
 pub use backup::{Backup, BackupPolicy, Prove};
 pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaults, SizeClass};
 pub use dns::{

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::past::{Past, Proven};
 use crate::backup::ladder::{Level, Verification};
-use crate::commands::backup::tenants::{Tenant, chosen};
 use crate::cli::Tenants;
+use crate::commands::backup::tenants::{Tenant, chosen};
 use crate::disk;
 use crate::failure::{Failure, Result};
 use crate::inventory::Inventory;
@@ -91,9 +91,17 @@ fn page(known: &[(&Tenant, Proven)], asked: usize, found: &BTreeMap<String, Veri
     let worst = found.values().filter_map(|found| found.outcome.kind());
     let worst = crate::failure::Kind::worst(worst).map_or(0, crate::failure::Kind::exit_code);
     let ended = found.values().map(|found| found.ended).max().unwrap_or(0);
-    metric("comuni_verify_last_run_timestamp_seconds", "When the last verification ended.", vec![(String::new(), ended)]);
+    metric(
+        "comuni_verify_last_run_timestamp_seconds",
+        "When the last verification ended.",
+        vec![(String::new(), ended)],
+    );
     metric("comuni_verify_last_exit", "What it ended with, of all tenants.", vec![(String::new(), worst.into())]);
-    metric("comuni_verify_last_tenants", "How many tenants it was for.", vec![(String::new(), i64::try_from(asked).unwrap_or(0))]);
+    metric(
+        "comuni_verify_last_tenants",
+        "How many tenants it was for.",
+        vec![(String::new(), i64::try_from(asked).unwrap_or(0))],
+    );
     page
 }
 

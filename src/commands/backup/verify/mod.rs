@@ -217,10 +217,12 @@ impl<'a> Run<'a> {
                 level: level.name().to_string(),
                 at: found.ended,
             };
-            let noted = self.procedure.act(&host, &tenant.subject, Act::NoteVerified { place, verified }, Default::default());
+            let noted =
+                self.procedure.act(&host, &tenant.subject, Act::NoteVerified { place, verified }, Default::default());
             self.procedure.release([host.as_str()], &tenant.subject);
             if let Err(Refused::Lost(failure) | Refused::Busy(failure) | Refused::Failed(failure)) = noted {
-                self.out.remark(&format!("{}: that it was verified could not be noted: {failure}", tenant.subject.tenant));
+                self.out
+                    .remark(&format!("{}: that it was verified could not be noted: {failure}", tenant.subject.tenant));
             }
         }
     }

@@ -41,7 +41,10 @@ impl Proven {
 
     /// Takes notice of what came after all that is known.
     pub(super) fn add(&mut self, found: &Verification) {
-        let passed = found.rungs.iter().take_while(|rung| counts(rung.outcome) || rung.outcome.kind() == Some(crate::failure::Kind::Stale));
+        let passed = found
+            .rungs
+            .iter()
+            .take_while(|rung| counts(rung.outcome) || rung.outcome.kind() == Some(crate::failure::Kind::Stale));
         for rung in passed.filter(|rung| counts(rung.outcome)) {
             self.days.insert(rung.level, clock::day(found.ended));
             self.taken.extend(found.taken.map(|taken| (rung.level, taken)));

@@ -18,7 +18,10 @@ pub(super) fn line(found: &Verification) -> String {
             let words = check.found.as_deref().unwrap_or_default();
             format!("{} at {} ({}): {words}", found.outcome.word(), rung.level, check.what)
         }
-        _ => format!("{reached} passed in {}", seconds(u64::try_from(found.ended - found.began).unwrap_or_default() * 1000)),
+        _ => format!(
+            "{reached} passed in {}",
+            seconds(u64::try_from(found.ended - found.began).unwrap_or_default() * 1000)
+        ),
     }
 }
 
@@ -42,7 +45,16 @@ pub(super) fn tell(
         let id = &tenant.subject.tenant;
         rows.push(match (found.get(id), refused.get(id)) {
             (Some(verification), _) => row(verification),
-            (None, Some(failure)) => vec![id.clone(), dash(), dash(), dash(), format!("not done (exit {})", failure.kind.exit_code()), dash(), dash(), dash()],
+            (None, Some(failure)) => vec![
+                id.clone(),
+                dash(),
+                dash(),
+                dash(),
+                format!("not done (exit {})", failure.kind.exit_code()),
+                dash(),
+                dash(),
+                dash(),
+            ],
             (None, None) => vec![id.clone(), dash(), dash(), dash(), "not done".to_string(), dash(), dash(), dash()],
         });
     }

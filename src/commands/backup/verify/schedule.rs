@@ -10,7 +10,8 @@ const LATER: u32 = 3;
 /// # Errors
 /// Never: what cannot be known is left for who installs it.
 pub(super) fn print(inventory: &Inventory, out: &Out) -> Result<()> {
-    let program = std::env::current_exe().map_or_else(|_| "/usr/bin/comuni".to_string(), |path| path.display().to_string());
+    let program =
+        std::env::current_exe().map_or_else(|_| "/usr/bin/comuni".to_string(), |path| path.display().to_string());
     let place = inventory.directory.canonicalize().unwrap_or_else(|_| inventory.directory.clone());
     let at = inventory.consortium.backup.as_ref().map_or("01:00", |backup| backup.at.as_str());
     let (hour, minute) = at.split_once(':').unwrap_or(("1", "0"));

@@ -97,9 +97,7 @@ fn escrow(run: &mut Run<'_>, tenant: &Tenant, body: &Body, task: &Task) -> Resul
     let acted = run.procedure.act(&verifier, &tenant.subject, Act::Verify(Box::new(opened)), table);
     run.procedure.release([verifier.as_str()], &tenant.subject);
     match acted? {
-        Acted::Verified(found) if found.outcome == Outcome::Pass => {
-            Ok(Check::pass(WHAT, "it opens the repository"))
-        }
+        Acted::Verified(found) if found.outcome == Outcome::Pass => Ok(Check::pass(WHAT, "it opens the repository")),
         Acted::Verified(found) => Ok(found.reason().map_or_else(
             || Check::new(WHAT, Outcome::Inconclusive, "it could not be tried"),
             |(_, check)| Check { what: WHAT.to_string(), ..check.clone() },

@@ -59,9 +59,10 @@ impl<'a> Tasks<'a> {
     /// # Errors
     /// Exit 65 when the catalogue's templates name what there is not.
     pub(super) fn of(&self, body: &Body, application: &str, past: &Proven, up_to: Level, now: i64) -> Result<Task> {
-        let plan = body.tenants.get(application).ok_or_else(|| {
-            Failure::inventory(format!("{} has no {application}", body.member.full_name()))
-        })?;
+        let plan = body
+            .tenants
+            .get(application)
+            .ok_or_else(|| Failure::inventory(format!("{} has no {application}", body.member.full_name())))?;
         let values = running_tenant(&self.templates, self.inventory, body, plan)?;
         let policy = &plan.tenant.backup;
         let assertions = self.inventory.applications.get(application).map(|found| found.assertions.as_slice());
