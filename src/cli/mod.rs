@@ -2,6 +2,7 @@
 
 mod backup;
 mod hosts;
+mod report;
 mod dns;
 mod selection;
 
@@ -9,9 +10,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use backup::{Backup, Tenants, Verify};
+pub use backup::{Backup, Restore, Tenants, Verify};
 pub use dns::{Check, Dns};
 pub use hosts::Hosts;
+pub use report::Report;
 pub use selection::{Selectors, Way};
 
 const EXIT_CODES: &str = "\
@@ -150,6 +152,9 @@ pub enum Verb {
     /// Take backups of the tenants, and show what there is
     #[command(subcommand)]
     Backup(Backup),
+    /// Write documents for the bodies, in Italian
+    #[command(subcommand)]
+    Report(Report),
     /// Look at zones from outside
     #[command(subcommand)]
     Dns(Dns),
@@ -371,6 +376,7 @@ impl Verb {
             Verb::SignOff { .. } => "sign-off",
             Verb::Secrets(_) => "secrets",
             Verb::Backup(_) => "backup",
+            Verb::Report(_) => "report",
             Verb::Dns(_) => "dns",
             Verb::History { .. } => "history",
             Verb::Hosts(_) => "hosts",

@@ -13,6 +13,7 @@ use super::manifest::Manifest;
 use super::owed::Owed;
 use super::store::{self, Settings};
 use super::wire::{Wire, WiredAuthority};
+use crate::backup::restore::live;
 use crate::catalog::{Entry, HOST_OWNER};
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
@@ -171,7 +172,11 @@ impl<'a> Session<'a> {
         match lock::take(&self.settings.tenant_lock(tenant), &self.holder)? {
             Taken::Held(lock) => {
                 self.tenants.insert(tenant.to_string(), lock);
-                Ok(Ok(()))
+                // A restore that was cut off is brought to its end before anything of the tenant is touched or started.
+                Ok(match live::settle(self.machine, tenant) {
+                    Ok(_) => Ok(()),
+                    Err(failure) => Err(failure.message),
+                })
             }
             Taken::Busy(holder) => Ok(Err(format!("{tenant} is busy: {}", lock::words(&holder)))),
         }

@@ -10,7 +10,9 @@ use serde::Serialize;
 use super::plan::{Counts, HostState, PlanView, held};
 use crate::evidence::clock::local_time;
 pub use crate::backup::ladder::Verification as BackupVerification;
+use crate::backup::restore::{Kept, Part, Report};
 pub use crate::backup::run::Run as BackupRun;
+pub use crate::evidence::documents::Document as BodyDocument;
 use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
 use crate::protocol::{Finding, Outcome};
@@ -131,6 +133,10 @@ pub enum Object {
     BackupVerification(BackupVerification),
     /// What is known of the backups of a tenant.
     Backup(BackupLine),
+    /// A backup that was brought back.
+    BackupRestore(RestoreLine),
+    /// A document for a body, in Italian: the same content as its text and its page.
+    Document(BodyDocument),
     /// A step of an apply.
     Step {
         /// Host.
@@ -448,6 +454,35 @@ pub fn action_word(action: Action) -> &'static str {
         Action::Keep => "keep",
         Action::Wait => "wait",
     }
+}
+
+/// A backup that was brought back.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RestoreLine {
+    /// The tenant.
+    pub tenant: String,
+    /// The host that it was brought to.
+    pub host: String,
+    /// Full id of the snapshot.
+    pub snapshot: String,
+    /// When it was taken, ISO 8601 with the offset of Italy.
+    pub taken: String,
+    /// What of it.
+    pub part: Part,
+    /// It took the place of what was there.
+    pub in_place: bool,
+    /// The folder that it is in; none in place.
+    pub folder: Option<String>,
+    /// What was brought.
+    pub brought: Report,
+    /// What was kept of before; none beside.
+    pub kept: Option<Kept>,
+    /// When the folder, or what was kept, may be taken away: ISO 8601 with the offset of Italy.
+    pub until: String,
+    /// Seconds that the application did not run; none beside.
+    pub stopped_seconds: Option<u64>,
+    /// Ids of resources of the tenant that are not as the inventory says; none are looked at beside.
+    pub differing: Vec<String>,
 }
 
 /// The backups of a tenant, by the records of the host that takes them.

@@ -28,6 +28,7 @@ mod kills;
 mod lockout;
 mod plan;
 mod refusals;
+mod restore;
 mod rotate;
 mod saved;
 mod secrets;
