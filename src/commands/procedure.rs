@@ -10,8 +10,8 @@ use crate::backup::ladder::{Outcome, Verification};
 use crate::catalog::Catalog;
 use crate::cli::Way;
 use crate::evidence::{
-    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, Who, clock,
-    current,
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, Who,
+    clock, current,
 };
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{BackupRuns, Evidence, Fleet};

@@ -8,10 +8,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plan::{Counts, HostState, PlanView, held};
-use crate::evidence::clock::local_time;
 pub use crate::backup::ladder::Verification as BackupVerification;
 use crate::backup::restore::{Kept, Part, Report};
 pub use crate::backup::run::Run as BackupRun;
+use crate::evidence::clock::local_time;
 pub use crate::evidence::documents::Document as BodyDocument;
 use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
