@@ -201,6 +201,10 @@ mod tests {
             ("comment", "50% of #", "50% of #"),
             ("pgpass", r"a:b\c", r"a\:b\\c"),
             ("path", "/srv/comuni/c_e863", "/srv/comuni/c_e863"),
+            ("regexp", r#""a.b|(c)$""#, r#""a\.b\|\(c\)\$""#),
+            ("duration", "300", "5m"),
+            ("duration", "259200", "3d"),
+            ("duration", "33.333", "33333ms"),
         ];
         for (name, value, expected) in cases {
             assert_eq!(filter(name)(value).as_deref(), Ok(expected), "{name}");

@@ -30,11 +30,11 @@ pub struct Monitoring {
     /// How e-mail leaves. Without it nobody is told by e-mail.
     pub mail: Option<MailRelay>,
     /// Gets every notification too, at `<URL>/<name of the receiver>`: a ticket system.
-    #[schemars(regex(pattern = r"^https?://"))]
+    #[schemars(regex(pattern = r"^http[s]{0,1}://[!-~]{1,200}$"))]
     pub copy_to: Option<String>,
     /// A service outside that is called all the time and raises the alarm when we stop: the only way to learn that the
     /// monitoring itself is down.
-    #[schemars(regex(pattern = r"^https?://"))]
+    #[schemars(regex(pattern = r"^http[s]{0,1}://[!-~]{1,200}$"))]
     pub dead_man: Option<String>,
 }
 
@@ -65,7 +65,7 @@ pub struct Recipient {
     /// E-mail address; needs `mail`.
     pub email: Option<String>,
     /// URL that gets every notification by POST.
-    #[schemars(regex(pattern = r"^https?://"))]
+    #[schemars(regex(pattern = r"^http[s]{0,1}://[!-~]{1,200}$"))]
     pub webhook: Option<String>,
     /// Of what.
     #[serde(default = "all")]
@@ -87,7 +87,7 @@ pub enum Severity {
 #[serde(deny_unknown_fields)]
 pub struct MailRelay {
     /// `HOST:PORT` of the server that takes it, from the monitoring host and without a password.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9.:\[\]-]+:[0-9]+$"))]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9.:-]{1,100}$"))]
     pub relay: String,
     /// The sender.
     pub from: String,
