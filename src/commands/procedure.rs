@@ -170,7 +170,7 @@ impl Procedure {
     /// When the record cannot be written. That it cannot be delivered now is told, and is no error.
     pub(super) fn proven(&mut self, inventory: &Inventory, body: &Body, found: &Verification, out: &Out) -> Result<()> {
         let kind = found.outcome.kind();
-        let mut record = Record::begin(self.verb, &self.operator, self.record.inventory.clone())?;
+        let mut record = Record::begin(self.verb, self.record.operator.clone(), self.record.inventory.clone())?;
         record.started = clock::local_time(found.began);
         record.selection.owners = vec![body.code.clone()];
         let result = match found.outcome {
