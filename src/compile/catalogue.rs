@@ -110,7 +110,7 @@ pub fn health(templates: &Templates, inventory: &Inventory, body: &Body, plan: &
 /// A tenant with all of the catalogue's own templates rendered for it.
 ///
 /// # Errors
-/// Exit 65, when the catalogue's templates name what there is not.
+/// Exit 65, when they name what there is not.
 pub fn running_tenant(
     templates: &Templates,
     inventory: &Inventory,

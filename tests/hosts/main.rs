@@ -17,6 +17,7 @@ mod adopt;
 mod apply;
 mod backup;
 mod backup_faults;
+mod backup_verify;
 mod dns_apply;
 mod dns_check;
 mod dns_faults;

@@ -47,7 +47,11 @@ impl Climb<'_, '_> {
             }
             Err(_) if self.machine.stat(&Path::new(&self.task.repository).join("config"))?.is_none() => {
                 Check::new("repository", Outcome::Stale, format!("there is no repository at {}", self.task.repository))
-                    .said("it is made by the first backup: comuni backup run; if there was one, it is lost")
+                    .said(if self.task.copy {
+                        "it is fetched by this host: systemctl start comuni-backup-copy.service"
+                    } else {
+                        "it is made by the first backup: comuni backup run; if there was one, it is lost"
+                    })
             }
             Err(refusal) => refused("repository", refusal)?,
         });
@@ -127,7 +131,13 @@ impl Climb<'_, '_> {
     fn still_there(&self, now: i64) -> Option<Check> {
         let young = now - i64::from(self.task.keep_days.saturating_sub(1)) * 86_400;
         let is_there = |known: &&Known| !self.out.snapshots.iter().any(|found| found.id == known.id);
-        let gone: Vec<&Known> = self.task.known.iter().filter(|known| known.time > young).filter(is_there).collect();
+        let gone: Vec<&Known> = self
+            .task
+            .known
+            .iter()
+            .filter(|known| known.time > young && known.time <= now + SKEW)
+            .filter(is_there)
+            .collect();
         if self.task.known.is_empty() {
             return None;
         }

@@ -44,7 +44,7 @@ pub fn try_to_delete(machine: &mut dyn Machine, tenant: &str) -> Result<Check> {
         Ok(stored) => stored.summary.snapshot_id,
         Err(refusal) => return super::climb::refused(WHAT, refusal).map(inconclusive),
     };
-    let asked = repository.forget(machine, &[stored.clone()], LONG);
+    let asked = repository.forget(machine, std::slice::from_ref(&stored), LONG);
     let left = match repository.snapshots(machine, &[PURPOSE]) {
         Ok((left, _)) => left.iter().any(|snapshot| snapshot.id.starts_with(&stored)),
         Err(refusal) => return super::climb::refused(WHAT, refusal).map(inconclusive),

@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
         let keys = tenants.iter().map(|tenant| task::key(&tenant.subject.owner)).collect();
         store.require(&keys)?;
         let mut hosts: BTreeSet<&str> = BTreeSet::from([verifier]);
-        if options.level.is_none_or(|level| level == Level::L7) {
+        if options.level == Some(Level::L7) || (options.due && options.level.is_none()) {
             hosts.extend(tenants.iter().map(|tenant| tenant.host.as_str()));
             hosts.extend(inventory.consortium.backup.as_ref().and_then(|backup| backup.copy.as_deref()));
         }
@@ -156,11 +156,13 @@ impl<'a> Run<'a> {
         let body = body(self.inventory, &tenant.subject.owner)?;
         let now = clock::now().as_second();
         let past = self.past.of(&tenant.subject.tenant);
-        let level = match self.options.due {
-            true => due::level(&tenant.subject.tenant, past, tasks.prove(), clock::day(now)),
-            false => Level::L6,
+        let level = match (self.options.due, self.options.level) {
+            (true, most) => {
+                let most = most.unwrap_or(Level::L7);
+                due::level(&tenant.subject.tenant, past, tasks.prove(), clock::day(now), most)
+            }
+            (false, asked) => asked.unwrap_or(Level::L6),
         };
-        let level = self.options.level.map_or(level, |most| if self.options.due { level.min(most) } else { most });
         let mut task = tasks.of(body, &tenant.application, past, level, now)?;
         // All tenants of a member lie in one repository: it is looked at once.
         let before = self.found.values().filter(|found| found.member == body.code);
