@@ -10,7 +10,7 @@ use crate::backup::ladder::{Outcome, Verification};
 use crate::catalog::Catalog;
 use crate::cli::Way;
 use crate::evidence::{
-    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, clock,
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, Who, clock,
     current,
 };
 use crate::failure::{Failure, Kind, Result};
@@ -48,7 +48,8 @@ pub(super) struct Procedure {
 }
 
 impl Procedure {
-    /// Begins with these `hosts`: its record is in the outbox before any of them is asked.
+    /// Begins with these `hosts`: its record is in the outbox before any of them is given an act. They are connected to first,
+    /// for they know with which key we came.
     ///
     /// # Errors
     /// When the record cannot be written.
@@ -65,9 +66,11 @@ impl Procedure {
         let progress = Arc::new(Progress::new(out.clone(), verb, true));
         let asked: Vec<&str> = hosts.iter().copied().chain(control_host(inventory)).collect();
         let sign = Arc::new(|_: &str, _| Err("a procedure signs nothing".to_string()));
-        let fleet = connect(inventory, &asked, way, &progress, sign, out)?;
+        let mut fleet = connect(inventory, &asked, way, &progress, sign, out)?;
         let of = InventoryRecord { revision: revision.text, dirty: revision.dirty, digest: inventory.digest.clone() };
-        let mut record = Record::begin(verb, &operator, of)?;
+        asked.iter().for_each(|host| fleet.expect(host));
+        let fingerprint = hosts.iter().find_map(|host| fleet.fingerprint(host));
+        let mut record = Record::begin(verb, Who { fingerprint, ..Who::from(&operator) }, of)?;
         record.selection.owners = owners.into_iter().collect();
         let outbox = Outbox::of(inventory, |name| std::env::var_os(name))?;
         let running = outbox.begin(&record)?;
