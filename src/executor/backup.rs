@@ -133,7 +133,13 @@ pub fn restore(
         _ => None,
     };
     let began = machine.now();
-    let answer = restore::step(machine, &order.tenant, step, key, tell)?;
+    let answer = match restore::step(machine, &order.tenant, step, key, tell)? {
+        // The words of a program may repeat what it was given.
+        restore::Answer::Refused { exit, message, hints } => {
+            restore::Answer::Refused { exit, message: order.secrets.mask(&message), hints }
+        }
+        answer => answer,
+    };
     if let Some(what) = restore::remarkable(step) {
         let mut record =
             json!({ "kind": "restore", "tenant": order.tenant, "member": order.owner, "by": lock::words(holder) });

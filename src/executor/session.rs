@@ -13,7 +13,7 @@ use super::manifest::Manifest;
 use super::owed::Owed;
 use super::store::{self, Settings};
 use super::wire::{Wire, WiredAuthority};
-use crate::backup::restore::live;
+use crate::backup::restore;
 use crate::catalog::{Entry, HOST_OWNER};
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
@@ -173,7 +173,7 @@ impl<'a> Session<'a> {
             Taken::Held(lock) => {
                 self.tenants.insert(tenant.to_string(), lock);
                 // A restore that was cut off is brought to its end before anything of the tenant is touched or started.
-                Ok(match live::settle(self.machine, tenant) {
+                Ok(match restore::begin(self.machine, tenant) {
                     Ok(_) => Ok(()),
                     Err(failure) => Err(failure.message),
                 })

@@ -161,10 +161,9 @@ fn swapped(machine: &mut dyn Machine, tenant: &str, note: &Note) -> Result<Settl
     note::set_kept(machine, tenant, &kept)?;
     machine.remove_tree(Path::new(&note.work))?;
     machine.remove(&note::path(tenant, Phase::Swapping))?;
-    let taken = utc(note.taken);
     Ok(Settled {
         words: match restored {
-            true => format!("it has the data of {taken} (snapshot {})", note.snapshot.get(..8).unwrap_or_default()),
+            true => format!("it has the restored data (snapshot {})", note.snapshot.get(..8).unwrap_or_default()),
             false => "it has the data that it had before the restore".to_string(),
         },
         restored,

@@ -262,7 +262,10 @@ pub fn step(
 ) -> Result<Answer> {
     let done = match step {
         Step::Choose { from, wanted } => {
-            let settled = if *from == From::Own { live::settle(machine, tenant)? } else { None };
+            let settled = match from {
+                From::Own => begin(machine, tenant)?,
+                From::Here { .. } => None,
+            };
             repository(machine, tenant, from, key)
                 .and_then(|repository| choose::choose(machine, &repository, wanted))
                 .map(|chosen| Answer::Chosen(chosen, settled))
@@ -294,6 +297,18 @@ pub fn step(
         }
         done => done,
     }
+}
+
+/// Brings to an end what was cut off, and takes away what was kept longer than it should be.
+///
+/// # Errors
+/// When the tenant's database cannot be asked.
+pub fn begin(machine: &mut dyn Machine, tenant: &str) -> Result<Option<Settled>> {
+    let settled = live::settle(machine, tenant)?;
+    let now = machine.now();
+    // What cannot be taken away now goes the next time.
+    let _ = note::drop_kept(machine, tenant, |note| note.until < now);
+    Ok(settled)
 }
 
 /// The word of a step that must leave a record.
