@@ -5,11 +5,15 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use comuni::executor::{Settings, confirm, revert, serve};
+use comuni::executor::{Settings, backup, confirm, copy_backups, revert, serve};
 use comuni::failure::{Failure, Result};
-use comuni::machine::Local;
+use comuni::machine::{Local, heed};
 use comuni::protocol::VERSION;
+
+/// How long a timer waits for whoever holds its tenant.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 fn main() -> ExitCode {
     // A panicking thread must not leave the others working: the message goes to stderr, then everything ends.
@@ -40,15 +44,32 @@ fn run(words: &[&str]) -> Result<()> {
         ["serve", "--auth-info", path] => start(Some(path).filter(|path| !path.is_empty())),
         ["confirm", token] => confirm(&mut Local::new(), &settings()?, token),
         ["revert", token] => revert(&mut Local::new(), &settings()?, token),
+        ["backup", tenant] => take_backup(tenant, PATIENCE),
+        ["backup", tenant, "--wait", seconds] => {
+            let seconds =
+                seconds.parse().map_err(|_| Failure::usage(format!("{seconds:?} is no number of seconds")))?;
+            take_backup(tenant, Duration::from_secs(seconds))
+        }
+        ["copy-backups"] => {
+            heed()?;
+            copy_backups(&mut Local::new(), &settings()?)
+        }
         ["version"] => {
             let mut stdout = std::io::stdout();
             writeln!(stdout, "comuni-host {} (wire {VERSION})", env!("CARGO_PKG_VERSION"))
                 .map_err(|error| Failure::operation(format!("standard output: {error}")))
         }
         _ => Err(Failure::usage(format!("\"{}\" is not understood", words.join(" "))).hint(
-            "comuni starts this program by itself: serve [--auth-info PATH], confirm TOKEN, revert TOKEN, version",
+            "comuni starts this program by itself: serve [--auth-info PATH], confirm TOKEN, revert TOKEN, version; \
+             timers start: backup TENANT [--wait SECONDS], copy-backups",
         )),
     }
+}
+
+/// By a timer, so nobody is asked: a signal ends it well.
+fn take_backup(tenant: &str, patience: Duration) -> Result<()> {
+    heed()?;
+    backup(&mut Local::new(), &settings()?, tenant, patience)
 }
 
 fn start(auth_info: Option<&str>) -> Result<()> {

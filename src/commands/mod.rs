@@ -3,8 +3,10 @@
 mod ansible;
 mod apply;
 mod archives;
+mod backup;
 mod brake;
 mod dns;
+mod health;
 mod history;
 mod hosts;
 mod inventory;
@@ -12,6 +14,7 @@ mod manual;
 mod plan;
 mod procedure;
 mod records;
+mod restore_test;
 mod saved;
 mod secrets;
 mod survey;
@@ -45,6 +48,8 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
             apply::run_saved(global, file, way, *yes, allow, out)
         }
         Verb::SignOff { plan_file, key, yes } => saved::sign_off(plan_file, key, *yes, out),
+        Verb::Backup(what) => backup::run(global, what, out),
+        Verb::Report(what) => restore_test::run(global, what, out),
         Verb::Dns(what) => dns::run(global, what, out),
         Verb::Secrets(what) => secrets::run(global, what, out),
         Verb::History { member, last, since, way } => {

@@ -1,20 +1,21 @@
 //! What procedures share: acts on hosts one after the other, told as they happen, and one record of it all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::records::deliver;
 use super::survey::{connect, control_host, operator};
+use crate::backup::ladder::{Outcome, Verification};
 use crate::catalog::Catalog;
 use crate::cli::Way;
 use crate::evidence::{
     ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, Who,
-    current,
+    clock, current,
 };
 use crate::failure::{Failure, Kind, Result};
-use crate::fleet::Fleet;
-use crate::inventory::Inventory;
+use crate::fleet::{BackupRuns, Evidence, Fleet};
+use crate::inventory::{Body, Inventory};
 use crate::protocol::{Act, Acted, Operator, Order};
 use crate::report::{Out, Progress, Step, held};
 use crate::resources::{Action, SecretTable};
@@ -104,7 +105,7 @@ impl Procedure {
         };
         self.hosts.entry(host.to_string()).or_default();
         let acted = self.fleet.act(host, order);
-        if !matches!(acted, Ok(Acted::Done | Acted::Differ(_) | Acted::Sessions(_))) {
+        if matches!(acted, Ok(Acted::Busy(_) | Acted::Failed(_)) | Err(_)) {
             self.refusing = host.to_string();
         }
         match acted.map_err(Refused::Lost)? {
@@ -115,6 +116,93 @@ impl Procedure {
             Acted::Failed(words) => Err(Refused::Failed(Failure::operation(format!("{host}: {words}")))),
             acted => Ok(acted),
         }
+    }
+
+    /// Has one act done for each of these, on many hosts at once and on each host one after the other; the tenant is let
+    /// go of after it. `said` makes the line that tells of an answer. Gives the answers by tenant.
+    pub(super) fn everywhere(
+        &mut self,
+        acts: BTreeMap<String, Vec<(Subject, Act)>>,
+        said: fn(&Acted) -> Option<String>,
+    ) -> BTreeMap<String, Result<Acted>> {
+        let orders = acts.into_iter().map(|(host, acts)| {
+            self.hosts.entry(host.clone()).or_default();
+            let orders = acts.into_iter().flat_map(|(subject, act)| {
+                let order = |act| Order {
+                    operator: self.operator.clone(),
+                    verb: self.verb.to_string(),
+                    tenant: subject.tenant.clone(),
+                    owner: subject.owner.clone(),
+                    act,
+                    secrets: SecretTable::default(),
+                };
+                [order(act), order(Act::Release)]
+            });
+            (host, orders.collect())
+        });
+        let orders = orders.collect();
+        let answers: Arc<Mutex<BTreeMap<String, Result<Acted>>>> = Arc::default();
+        let (kept, progress) = (Arc::clone(&answers), Arc::clone(&self.progress));
+        let answered = move |host: &str, order: &Order, acted: Result<Acted>| {
+            if order.act == Act::Release {
+                return;
+            }
+            if let Some(words) = acted.as_ref().ok().and_then(said) {
+                progress.step(host, &Step::Acted(format!("{}: {words}", order.tenant)));
+            }
+            kept.lock().unwrap_or_else(PoisonError::into_inner).insert(order.tenant.clone(), acted);
+        };
+        self.fleet.acts(orders, Arc::new(answered));
+        std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The evidence of a host.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub(super) fn evidence(&self, host: &str, newest: u32) -> Result<Evidence> {
+        self.fleet.read_evidence(host, newest)
+    }
+
+    /// Records what was proven of one tenant's backup, at once: a run that is cut off later goes on behind it.
+    ///
+    /// # Errors
+    /// When the record cannot be written. That it cannot be delivered now is told, and is no error.
+    pub(super) fn proven(&mut self, inventory: &Inventory, body: &Body, found: &Verification, out: &Out) -> Result<()> {
+        let kind = found.outcome.kind();
+        let mut record = Record::begin(self.verb, self.record.operator.clone(), self.record.inventory.clone())?;
+        record.started = clock::local_time(found.began);
+        record.selection.owners = vec![body.code.clone()];
+        let result = match found.outcome {
+            Outcome::Busy => Ending::Busy,
+            _ if kind.is_some() => Ending::Failed,
+            _ => Ending::Done,
+        };
+        let milliseconds = u64::try_from(found.ended - found.began).unwrap_or_default() * 1000;
+        record.hosts.push(HostRecord {
+            name: found.host.clone(),
+            result,
+            correct: 0,
+            changed: 0,
+            failed: u32::from(kind.is_some()),
+            milliseconds,
+        });
+        record.members.push(MemberRecord { code: body.code.clone(), name: body.member.name.clone(), result });
+        record.verification = Some(Box::new(found.clone()));
+        record.end(kind.map_or(0, Kind::exit_code));
+        self.outbox.put(&record)?;
+        if let Err(failure) = deliver(&self.outbox, &self.fleet, control_host(inventory)) {
+            out.remark(&format!("the record of {} waits in the outbox: {}", found.tenant, failure.message));
+        }
+        Ok(())
+    }
+
+    /// What is recorded of backups on a host.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub(super) fn backup_runs(&self, host: &str, newest: u32) -> Result<BackupRuns> {
+        self.fleet.read_backup_runs(host, newest)
     }
 
     /// Ids of what is not as it must be. Nothing is written; the tenant is ours from now on.
@@ -150,6 +238,13 @@ impl Procedure {
         Ok(differing)
     }
 
+    /// Remembers that something of a tenant was changed by an act.
+    pub(super) fn changed(&mut self, host: &str, subject: &Subject, id: String) {
+        *self.hosts.entry(host.to_string()).or_default() += 1;
+        let (host, owner) = (host.to_string(), subject.owner.clone());
+        self.record.changes.push(ChangeRecord { host, id, owner, action: Action::Change });
+    }
+
     /// Lets go of a tenant on these hosts. What cannot be told is let go of when the connection ends.
     pub(super) fn release<'h>(&mut self, hosts: impl IntoIterator<Item = &'h str>, subject: &Subject) {
         for host in hosts {
@@ -174,9 +269,7 @@ impl Procedure {
             id: Some(id.clone()),
             message: failure.message.clone(),
         });
-        let hints = failure.hints.iter().map(|hint| format!("\nhint: {hint}"));
-        let message = [failure.message.clone()].into_iter().chain(hints).collect();
-        self.progress.step(&host, &Step::Failed { id, owner, message });
+        self.progress.step(&host, &Step::Failed { id, owner, message: failure.told() });
     }
 
     /// Somebody wants the run to stop.

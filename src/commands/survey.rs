@@ -15,7 +15,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{Checked, Event, Fleet, HostHalf, Settings, Sign, Ssh};
 use crate::inventory::Inventory;
 use crate::protocol::{Mode, Operator, Request};
-use crate::report::{HostPlan, HostState, Out, PlanView, Progress, Step};
+use crate::report::{HostPlan, HostState, Out, PlanView, Progress, Step, bytes};
 use crate::resources::Resource;
 use crate::saved::{Ground, Plan, sources};
 use crate::secrets::{AUTHORITY_KEY, Identities, Store};
@@ -227,6 +227,18 @@ fn signer(inventory: &Inventory, store: &Store, catalogs: BTreeMap<String, Catal
     }))
 }
 
+/// How far something is, and how fast; nothing when that cannot be told.
+fn far(done: u64, total: u64, milliseconds: u64) -> String {
+    if total == 0 {
+        return String::new();
+    }
+    let speed = match milliseconds {
+        0..200 => String::new(),
+        _ => format!(", {}/s", bytes(done.saturating_mul(1000) / milliseconds)),
+    };
+    format!(" {} of {}{speed}", bytes(done), bytes(total))
+}
+
 fn show(progress: &Progress, event: &Event) {
     match event {
         Event::Connecting { host } => progress.step(host, &Step::Doing("connecting".to_string())),
@@ -248,7 +260,13 @@ fn show(progress: &Progress, event: &Event) {
         Event::Skipped { host, id, owner } => {
             progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() })
         }
+        Event::Waits { host, id, owner, not_before } => {
+            progress.step(host, &Step::Waits { id: id.clone(), owner: owner.clone(), not_before: *not_before });
+        }
         Event::Notified { host, notification } => progress.step(host, &Step::Notified(notification.clone())),
+        Event::Doing { host, tenant, what, done, total, milliseconds } => {
+            progress.step(host, &Step::Doing(format!("{tenant} {what}{}", far(*done, *total, *milliseconds))));
+        }
         Event::Confirming { host, id, .. } => {
             progress.step(host, &Step::Doing(format!("{id}: confirming over a new connection")));
         }

@@ -105,11 +105,24 @@ impl Catalogue {
 /// # Errors
 /// Exit 65, when the catalogue's templates name what there is not.
 pub fn health(templates: &Templates, inventory: &Inventory, body: &Body, plan: &TenantPlan) -> Result<HealthValues> {
+    Ok(running_tenant(templates, inventory, body, plan)?.application.health)
+}
+
+/// A tenant with all of the catalogue's own templates rendered for it.
+///
+/// # Errors
+/// Exit 65, when they name what there is not.
+pub fn running_tenant(
+    templates: &Templates,
+    inventory: &Inventory,
+    body: &Body,
+    plan: &TenantPlan,
+) -> Result<TenantValues> {
     let hosts = expand::hosts(inventory);
     let base = Values::default().with("hosts", &named(&hosts.values().collect::<Vec<_>>())?);
-    let member = base.with("member", &named(&elements::member(body))?);
+    let member = base.with("member", &named(&elements::member(inventory, body))?);
     let catalogue = Catalogue::of(templates, inventory)?;
-    Ok(catalogue.rendered(&member, elements::tenant(inventory, &hosts, body, plan)?)?.application.health)
+    catalogue.rendered(&member, elements::tenant(inventory, &hosts, body, plan)?)
 }
 
 /// The texts of an application by their places.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::backup;
 use crate::authority;
 use crate::compile::values::{
     ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, HostValues, LoginValues, MemberValues,
@@ -43,6 +44,7 @@ pub fn consortium(inventory: &Inventory) -> Result<ConsortiumValues> {
         certificate_days: consortium.authority.lifetime_days,
         renew_days: consortium.authority.renew_days,
         dns: dns(inventory),
+        backup: backup::places(inventory),
         monitoring: inventory.consortium.monitoring.as_ref().map(watch::policy),
     })
 }
@@ -89,6 +91,8 @@ pub fn host(inventory: &Inventory, name: &str, host: &Host) -> HostValues {
         ssh_port: host.port,
         roles: host.roles.clone(),
         name_server: name_server(inventory, name),
+        backup: backup::part(inventory, name),
+        known_hosts: backup::known_hosts(host),
         login: LoginValues { user: host.login.user.clone(), sudo: host.login.sudo == Sudo::Free },
     }
 }
@@ -137,7 +141,7 @@ pub fn carrying_host(values: &HostValues, tenants: Vec<(CarriedTenant, u32)>, zo
 }
 
 /// A body.
-pub fn member(body: &Body) -> MemberValues {
+pub fn member(inventory: &Inventory, body: &Body) -> MemberValues {
     let member = &body.member;
     let before = match member.kind {
         MemberKind::Comune => "Comune di ",
@@ -156,6 +160,7 @@ pub fn member(body: &Body) -> MemberValues {
         residents: member.population.as_ref().map(|population| population.residents),
         technical_contact: member.contacts.as_ref().and_then(|contacts| contacts.technical.clone()),
         home: format!("/srv/comuni/{}", body.code),
+        backup: backup::member(inventory, body),
     }
 }
 
@@ -169,6 +174,8 @@ pub fn zone(scene: &zones::Scene, body: &Body) -> Option<ZoneValues> {
         records: served.zone.lines(),
         servers: scene.servers().into_iter().map(|(_, address)| address.to_string()).collect(),
         protected: served.protected(),
+        move_ttl: body.member.domain.as_ref().and_then(|domain| domain.move_ttl).unwrap_or(scene.dns.move_ttl),
+        patience: scene.dns.patience,
     })
 }
 
@@ -226,6 +233,7 @@ pub fn tenant(
         database_host: host(&plan.database_host)?,
         secrets: secrets(body, plan, application),
         stopped: body.member.membership.status == Status::Leaving,
+        backup: backup::tenant(inventory, &id, plan),
         id,
         account,
     })

@@ -197,7 +197,7 @@ impl Scene<'_> {
             owner: body.code.clone(),
             tenant: None,
             name: format!("member {}", body.slug),
-            values: self.base.clone().with("member", &named(&elements::member(body))?),
+            values: self.base.clone().with("member", &named(&elements::member(self.inventory, body))?),
             host: None,
             application_hosts: hosts(|plan| &plan.application_host),
             database_hosts: hosts(|plan| &plan.database_host),

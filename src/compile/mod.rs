@@ -12,6 +12,7 @@
 //! takes the thing itself away only when no other entry says the same. Any other id that comes twice on a host is an error.
 
 mod catalogue;
+mod backup;
 mod elements;
 mod expand;
 mod guard;
@@ -23,7 +24,7 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-pub use catalogue::health;
+pub use catalogue::{health, running_tenant};
 pub use shapes::{shapes, specimen};
 
 use crate::catalog::{Area, Catalog, Entry};

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::compile::values::{
-    ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues, HealthValues, HostValues,
-    LoginValues, MemberValues, MonitoringValues, NameServerValues, ProbeValues, RecipientValues, SizeValues,
-    TenantValues, WatchValues, ZoneValues,
+    ApplicationValues, BackupPlaces, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues,
+    HealthValues, HostValues, KeyValues, LoginValues, MemberBackup, MemberValues, MonitoringValues, NameServerValues,
+    ProbeValues, RecipientValues, SizeValues, TenantBackup, TenantValues, WatchValues, ZoneValues,
 };
-use crate::inventory::names::TRANSFER_KEY;
+use crate::inventory::names::{COPY_KEY, TRANSFER_KEY, backup_ssh_key, repository_key};
 use crate::inventory::types::{
     Dnssec, DomainMode, Engine, MailRelay, MemberKind, Method, Role, Severity, Status, ZoneLimits,
 };
@@ -105,6 +105,13 @@ fn consortium() -> ConsortiumValues {
             algorithm: Dnssec::default(),
             limits: ZoneLimits::default(),
         }),
+        backup: Some(BackupPlaces {
+            repository: host(),
+            copy: Some(host()),
+            copy_key: key(COPY_KEY),
+            at: "01:00".to_string(),
+            spread_minutes: 120,
+        }),
         monitoring: Some(MonitoringValues {
             budget_permille: 5,
             retention_days: 45,
@@ -139,6 +146,10 @@ fn health() -> HealthValues {
     }
 }
 
+fn key(seed: &str) -> KeyValues {
+    KeyValues { host: "app1".to_string(), private: format!("{seed}_private"), public: format!("{seed}_public") }
+}
+
 fn zone() -> ZoneValues {
     ZoneValues {
         name: "comune.malnate.va.it".to_string(),
@@ -147,6 +158,8 @@ fn zone() -> ZoneValues {
         records: vec!["comune.malnate.va.it. 3600 NS ns1.cloud.provincia.va.it.".to_string()],
         servers: vec!["192.0.2.15".to_string()],
         protected: vec!["comune.malnate.va.it/MX".to_string()],
+        move_ttl: 300,
+        patience: 30,
     }
 }
 
@@ -160,6 +173,8 @@ fn host() -> HostValues {
         ssh_port: 22,
         roles: vec![Role::Application, Role::Database],
         name_server: Some("primary".to_string()),
+        backup: Some("repository".to_string()),
+        known_hosts: Some("192.0.2.11 ssh-ed25519 AAAA".to_string()),
         login: LoginValues { user: "ops".to_string(), sudo: true },
     }
 }
@@ -176,6 +191,14 @@ fn member() -> MemberValues {
         residents: Some(16378),
         technical_contact: Some("ced@comune.malnate.va.it".to_string()),
         home: "/srv/comuni/c_e863".to_string(),
+        backup: Some(MemberBackup {
+            account: "backup-c_e863".to_string(),
+            home: "/srv/backup/c_e863".to_string(),
+            repository: "/srv/backup/c_e863/repository".to_string(),
+            configuration: "/etc/comuni/backup/c_e863".to_string(),
+            key: repository_key("c_e863"),
+            keys: vec![key(&backup_ssh_key("c_e863", "app1"))],
+        }),
     }
 }
 
@@ -225,6 +248,16 @@ fn tenant() -> TenantValues {
             token("database_password"),
         ]),
         stopped: true,
+        backup: Some(TenantBackup {
+            unit: text("comuni-backup-c_e863-albo.service"),
+            timer: text("comuni-backup-c_e863-albo.timer"),
+            configuration: text("/etc/comuni/backup/c_e863-albo.json"),
+            rpo_hours: 26,
+            keep_days: 90,
+            within_minutes: 180,
+            shrink_percent: 50,
+            changing_files: 20,
+        }),
     }
 }
 

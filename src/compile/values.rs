@@ -33,8 +33,74 @@ pub struct ConsortiumValues {
     pub renew_days: u32,
     /// How it serves zones, when it does.
     pub dns: Option<DnsValues>,
+    /// Where backups are kept, when they are.
+    pub backup: Option<BackupPlaces>,
     /// How it watches all of this, when it does.
     pub monitoring: Option<MonitoringValues>,
+}
+
+/// `consortium.backup`: where and when backups are made.
+#[derive(Debug, Clone, Serialize)]
+pub struct BackupPlaces {
+    /// The host that keeps the repositories.
+    pub repository: HostValues,
+    /// The host that fetches a second copy.
+    pub copy: Option<HostValues>,
+    /// Token of both halves of the key with which it does.
+    pub copy_key: KeyValues,
+    /// When the night begins in Italy, `HH:MM`.
+    pub at: String,
+    /// Within so many minutes from then each tenant has its moment.
+    pub spread_minutes: u32,
+}
+
+/// Tokens of the two halves of an ssh key.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyValues {
+    /// The host that has the private half.
+    pub host: String,
+    /// Token of the file for `ssh -i`.
+    pub private: String,
+    /// Token of the line for `authorized_keys`.
+    pub public: String,
+}
+
+/// `member.backup`: the repository of a member.
+#[derive(Debug, Clone, Serialize)]
+pub struct MemberBackup {
+    /// Unix account that it is reached by: `backup-c_e863`.
+    pub account: String,
+    /// Folder around it: `/srv/backup/c_e863`.
+    pub home: String,
+    /// The repository: `/srv/backup/c_e863/repository`.
+    pub repository: String,
+    /// Folder of its keys on an application host: `/etc/comuni/backup/c_e863`.
+    pub configuration: String,
+    /// Token of the key that opens it.
+    pub key: String,
+    /// The ssh keys of the application hosts that bring backups.
+    pub keys: Vec<KeyValues>,
+}
+
+/// `tenant.backup`: how the backups of a tenant are made and kept.
+#[derive(Debug, Clone, Serialize)]
+pub struct TenantBackup {
+    /// systemd service: `comuni-backup-c_e863-albo.service`.
+    pub unit: String,
+    /// The timer that starts it.
+    pub timer: String,
+    /// Its file on the application host: `/etc/comuni/backup/c_e863-albo.json`.
+    pub configuration: String,
+    /// The newest backup may be this old, in hours.
+    pub rpo_hours: u32,
+    /// Kept for so many days.
+    pub keep_days: u32,
+    /// Ended after so many minutes.
+    pub within_minutes: u32,
+    /// From so many percent less on it is flagged.
+    pub shrink_percent: u32,
+    /// So many files may change while they are read.
+    pub changing_files: u32,
 }
 
 /// `consortium.monitoring`: what is watched, and who is told.
@@ -120,6 +186,10 @@ pub struct HostValues {
     pub roles: Vec<Role>,
     /// `primary` or `secondary`, when it is a name server of `consortium.dns.servers`.
     pub name_server: Option<String>,
+    /// `repository` or `copy`, when it keeps backups of `consortium.backup`.
+    pub backup: Option<String>,
+    /// Its line in a known_hosts(5) file; `null` when nobody knows its key yet.
+    pub known_hosts: Option<String>,
     /// The account that logs in.
     pub login: LoginValues,
 }
@@ -212,6 +282,8 @@ pub struct MemberValues {
     pub technical_contact: Option<String>,
     /// The folder of all its tenants on an application host: `/srv/comuni/c_e863`.
     pub home: String,
+    /// Its repository, when backups are made.
+    pub backup: Option<MemberBackup>,
 }
 
 /// `tenant`: one application of one member.
@@ -262,6 +334,8 @@ pub struct TenantValues {
     pub secrets: BTreeMap<String, String>,
     /// The member is leaving: stopped, data kept.
     pub stopped: bool,
+    /// How its backups are made, when they are.
+    pub backup: Option<TenantBackup>,
 }
 
 /// What a tenant may use.
@@ -355,4 +429,8 @@ pub struct ZoneValues {
     pub servers: Vec<String>,
     /// The names and types that change only when that is allowed by name: `comune.malnate.va.it/MX`.
     pub protected: Vec<String>,
+    /// The TTL that an address gets for the time of its move, in seconds; 0: it moves at once.
+    pub move_ttl: u32,
+    /// Seconds that the name servers have to serve a change.
+    pub patience: u32,
 }

@@ -41,7 +41,7 @@ pub fn watch(
     let mut probes = BTreeMap::new();
     let mut members = Vec::new();
     for body in inventory.members.values() {
-        members.push(elements::member(body));
+        members.push(elements::member(inventory, body));
         let watched = body.tenants.values().filter(|_| body.member.membership.status != Status::Leaving);
         for plan in watched {
             let asked = &elements::application(inventory, plan)?.health;

@@ -94,6 +94,7 @@ fn bring_about<'a>(
     }
     match session.compare(entry) {
         Found::Correct => session.correct(entry),
+        Found::Not(Outcome::Differs { action: Action::Wait, changes }) => session.waits(entry, &changes),
         Found::Not(Outcome::Differs { action, .. }) => match &entry.resource {
             Resource::File(file) if file.validate.is_some() || file.confirm.is_some() => {
                 groups.defer(entry, file, action);
@@ -192,12 +193,13 @@ fn fix(session: &mut Session, entry: &Entry, action: Action) -> Result<()> {
         _ => false,
     };
     match session.fix_and_check(entry) {
-        Ok(()) => {
+        Ok(left) => {
             if let (true, Resource::Service(service)) = (starts, &entry.resource) {
                 owed::settle_started(session, &service.unit)?;
             }
-            session.fixed(entry, action, begin)
+            session.fixed(entry, action, begin)?;
+            if left.is_empty() { Ok(()) } else { session.waits(entry, &left) }
         }
-        Err(failure) => session.fail(&entry.id, &entry.owner, &failure.message),
+        Err(failure) => session.fail(&entry.id, &entry.owner, &failure.told()),
     }
 }

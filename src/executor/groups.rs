@@ -155,7 +155,7 @@ fn judge(session: &mut Session, validator: Validator, members: &[Member]) -> Bad
             members.iter().filter(|member| chosen(&member.entry.owner)).map(|member| member.file).collect();
         match staging::validate(session, validator, &files) {
             Ok(verdict) => verdict.err(),
-            Err(failure) => Some(failure.message),
+            Err(failure) => Some(failure.told()),
         }
     };
     let Some(together) = accepts(&|_| true) else { return Bad::new() };
@@ -230,7 +230,7 @@ fn swap_files<'a>(session: &mut Session, members: Vec<Member<'a>>) -> Result<Vec
                 swapped.into_iter().partition(|swapped| swapped.member.entry.owner == *owner);
             swapped = stay;
             let failure = restore(session, &back).err().unwrap_or(failure);
-            session.fail(&member.entry.id, owner, &failure.message)?;
+            session.fail(&member.entry.id, owner, &failure.told())?;
         }
     }
     Ok(swapped)
@@ -292,7 +292,7 @@ fn swap_guarded(session: &mut Session, members: Vec<Member>, begin: Instant) -> 
     let guard = match revert::arm(session, &paths, &told) {
         Ok(guard) => guard,
         Err(failure) => {
-            return owners.iter().try_for_each(|(owner, id)| session.fail(id, owner, &failure.message));
+            return owners.iter().try_for_each(|(owner, id)| session.fail(id, owner, &failure.told()));
         }
     };
     let swapped = match swap_files(session, members) {
@@ -311,7 +311,7 @@ fn swap_guarded(session: &mut Session, members: Vec<Member>, begin: Instant) -> 
         Ok(()) => guard.wait(session, &first)?,
         Err(failure) => {
             guard.give_up(session)?;
-            Err(Failure::operation(format!("{}; it was put back", failure.message)))
+            Err(Failure { message: format!("{}; it was put back", failure.message), ..failure })
         }
     };
     // Either way the daemon was told of what is on disk now.
@@ -325,6 +325,6 @@ fn swap_guarded(session: &mut Session, members: Vec<Member>, begin: Instant) -> 
         Err(failure) => owners
             .iter()
             .filter(|(owner, _)| swapped.iter().any(|swapped| swapped.member.entry.owner == **owner))
-            .try_for_each(|(owner, id)| session.fail(id, owner, &failure.message)),
+            .try_for_each(|(owner, id)| session.fail(id, owner, &failure.told())),
     }
 }

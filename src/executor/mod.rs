@@ -5,6 +5,7 @@
 
 mod alarms;
 mod archives;
+mod backup;
 mod before;
 pub mod chain;
 mod check;
@@ -27,6 +28,7 @@ mod staging;
 mod store;
 mod wire;
 
+pub use backup::{backup, copy_backups};
 pub use revert::{confirm, revert};
 pub use serve::serve;
 pub use store::Settings;

@@ -16,7 +16,7 @@ use super::procedure::Procedure;
 use super::session::Session;
 use super::store::{self, Settings};
 use super::wire::Wire;
-use super::{archives, check, converge, evidence, key, revert};
+use super::{archives, backup, check, converge, evidence, key, revert};
 use crate::catalog::{Area, Catalog, Entry, HOST_OWNER, Stage};
 use crate::failure::{Failure, Kind, Result};
 use crate::machine::Machine;
@@ -50,7 +50,7 @@ pub fn serve(
         Err(failure) => {
             if failure.kind != Kind::Busy {
                 // If nobody hears it, the exit code still says it.
-                let _ = wire.send(FromHost::Refused { message: failure.message.clone() });
+                let _ = wire.send(FromHost::Refused { message: failure.told() });
             }
             let _ = wire.flush();
             Err(failure)
@@ -93,6 +93,10 @@ impl Host<'_> {
                 evidence::append(machine, self.settings, self.fingerprint.as_deref(), records)?
             }
             ToHost::ReadEvidence { newest } => evidence::read(machine, self.settings, newest)?,
+            ToHost::ReadBackupRuns { newest } => {
+                let (runs, broken) = backup::newest(machine, newest)?;
+                FromHost::BackupRuns { runs, broken, now: machine.now() }
+            }
             ToHost::ReadPreviousZone { zone } => FromHost::PreviousZone { records: previous_zone(machine, &zone)? },
             ToHost::Request(_) => return Err(unexpected("a second request")),
             ToHost::Archive { .. } => return Err(unexpected("an archive")),
@@ -228,7 +232,7 @@ fn tell_findings(session: &mut Session) -> Result<()> {
     let mut kept = Vec::new();
     let tell = |finding: crate::protocol::Finding| {
         match finding.outcome {
-            Outcome::Foreign => {}
+            Outcome::Foreign | Outcome::Differs { action: Action::Wait, .. } => {}
             Outcome::Differs { action: Action::Keep, .. } => kept.push(finding.id.clone()),
             Outcome::Differs { action: Action::Adopt, .. } => {
                 strange.insert(finding.id.clone());

@@ -7,8 +7,9 @@ use std::sync::{Arc, mpsc};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use super::conversation::{Checked, Conversation, Evidence, Order, Shared};
+use super::conversation::{BackupRuns, Checked, Conversation, Evidence, Order, Shared};
 use super::event::Event;
+use super::facade::Answered;
 use super::outcome::{Ended, Outcome};
 use super::stages::{Ledger, Work};
 use crate::catalog::Stage;
@@ -264,6 +265,25 @@ impl Coordinator {
         worker.ask(&self.shared, |host| host.act(order)).await?
     }
 
+    /// Has acts done on many hosts at once, on each host one after the other; each answer is handed over as it comes.
+    /// A host that is lost does no more.
+    pub(super) async fn acts(&mut self, orders: BTreeMap<String, Vec<ProcedureOrder>>, answered: Answered) {
+        let mut tasks = JoinSet::new();
+        for (host, orders) in orders {
+            let worker = self.workers.entry(host.clone()).or_insert_with(|| Worker::start(&host, &self.shared)).clone();
+            let (shared, answered) = (self.shared.clone(), Arc::clone(&answered));
+            tasks.spawn(async move {
+                for order in orders {
+                    let asked = order.clone();
+                    let acted = worker.ask(&shared, move |host| host.act(asked)).await.and_then(|acted| acted);
+                    answered(&host, &order, acted);
+                }
+                (host, ())
+            });
+        }
+        joined(tasks).await;
+    }
+
     /// Appends evidence over the host's stream when that is open, else over one of its own.
     pub(super) async fn append(&self, host: &str, records: Vec<serde_json::Value>) -> Result<String> {
         self.alongside(host, move |host| host.append(records)).await
@@ -271,6 +291,10 @@ impl Coordinator {
 
     pub(super) async fn read_evidence(&self, host: &str, newest: u32) -> Result<Evidence> {
         self.alongside(host, move |host| host.read_evidence(newest)).await
+    }
+
+    pub(super) async fn read_backup_runs(&self, host: &str, newest: u32) -> Result<BackupRuns> {
+        self.alongside(host, move |host| host.read_backup_runs(newest)).await
     }
 
     pub(super) async fn read_previous_zone(&self, host: &str, zone: String) -> Result<Option<Vec<String>>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
 
-use super::conversation::{Checked, Evidence, Settings, Shared, Sign};
+use super::conversation::{BackupRuns, Checked, Evidence, Settings, Shared, Sign};
 use super::coordinator::Coordinator;
 use super::event::Events;
 use super::outcome::{Ended, Outcome};
@@ -19,6 +19,9 @@ use crate::protocol::{Acted, Order, Request};
 
 /// How long threads that are still in a system call are waited for at the end.
 const LEAVING: Duration = Duration::from_secs(2);
+
+/// Takes the answer of a host to an act, from many threads.
+pub type Answered = Arc<dyn Fn(&str, &Order, Result<Acted>) + Send + Sync>;
 
 /// A run over many hosts.
 ///
@@ -110,6 +113,19 @@ impl Fleet {
     /// When the host cannot be reached or the stream is lost. That the act could not be done is an answer.
     pub fn act(&mut self, host: &str, order: Order) -> Result<Acted> {
         self.handle.block_on(self.coordinator.act(host, order))
+    }
+
+    /// Has acts done on many hosts at once, on each host one after the other; each answer is handed over as it comes.
+    pub fn acts(&mut self, orders: BTreeMap<String, Vec<Order>>, answered: Answered) {
+        self.handle.block_on(self.coordinator.acts(orders, answered));
+    }
+
+    /// Reads what is recorded of backups on a host, the newest so many.
+    ///
+    /// # Errors
+    /// When the host cannot be reached or cannot read them.
+    pub fn read_backup_runs(&self, host: &str, newest: u32) -> Result<BackupRuns> {
+        self.handle.block_on(self.coordinator.read_backup_runs(host, newest))
     }
 
     /// Appends records to the evidence on a host, over its stream or over one made for this. Answers with the hash of

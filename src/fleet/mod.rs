@@ -20,9 +20,9 @@ mod stop;
 mod tests;
 mod wire;
 
-pub use conversation::{Checked, Evidence, Hold, Settings, Sign};
+pub use conversation::{BackupRuns, Checked, Evidence, Hold, Settings, Sign};
 pub use event::{Event, Events};
-pub use facade::Fleet;
+pub use facade::{Answered, Fleet};
 pub use host_half::HostHalf;
 pub use look::Look;
 pub use outcome::{Ended, HostOutcome, HostState, Outcome, OwnerOutcome, ResourceFailure};

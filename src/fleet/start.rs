@@ -93,6 +93,7 @@ impl Ssh {
              echo \"{sha256}  $t\" | sha256sum -c --status 2>/dev/null || {{ rm -f $t; printf \"\\n{MARK}damaged\\n\"; exit 1; }}; \
              chmod 0755 $t; sync $t; mv -f $t {installed}; trap - EXIT HUP INT PIPE TERM; \
              ls -1t {folder}/comuni-host-* | tail -n +3 | while read -r old; do rm -f \"$old\"; done; \
+             ln -s comuni-host-{sha256} $t.link; mv -fT $t.link {folder}/comuni-host; \
              find {folder} -name \".incoming-*\" -mmin +60 -delete; \
              printf \"\\n{MARK}ready\\n\"; exec {installed} serve --auth-info \"$1\""
         );

@@ -11,6 +11,39 @@ pub const RESERVED_CODES: [&str; 2] = [crate::catalog::HOST_OWNER, "consortium"]
 /// Token of the key with which the name servers know each other (TSIG).
 pub const TRANSFER_KEY: &str = "secret://consortium/dns/transfer";
 
+/// The word in the place of an application's name in the tokens of backups: no application is called so.
+pub const BACKUP: &str = "backup";
+
+/// Token of the key with which the copying host reads the repositories, as a seed.
+pub const COPY_KEY: &str = "secret://consortium/backup/copy";
+
+/// Token of the key that opens a member's repository.
+pub fn repository_key(code: &str) -> String {
+    format!("secret://{code}/{BACKUP}/repository_key")
+}
+
+/// Token of the ssh key with which an application host brings the backups of a member, as a seed.
+///
+/// `_private` and `_public` after it name what follows from the seed.
+pub fn backup_ssh_key(code: &str, host: &str) -> String {
+    format!("secret://{code}/{BACKUP}/ssh_{}", host.replace('-', "_"))
+}
+
+/// The Unix account by which a member's repository is reached. With a hyphen, so that it is no tenant's.
+pub fn backup_account(code: &str) -> String {
+    format!("backup-{code}")
+}
+
+/// The folder around a member's repository on a host that keeps backups.
+pub fn backup_home(code: &str) -> String {
+    format!("/srv/backup/{code}")
+}
+
+/// A member's repository on a host that keeps backups.
+pub fn repository(code: &str) -> String {
+    format!("{}/repository", backup_home(code))
+}
+
 impl Member {
     /// As it stands in documents: `Comune di Malnate`, `Comunità Montana del Piambello`.
     pub fn full_name(&self) -> String {

@@ -17,6 +17,8 @@ pub struct Command {
     pub environment: Vec<(String, String)>,
     /// After this long the process group is ended and the command has failed.
     pub deadline: Duration,
+    /// It is asked to end by SIGINT and gets time for it: a program that leaves a lock behind when SIGTERM ends it.
+    pub interrupt: bool,
 }
 
 /// What a finished process left.
@@ -39,6 +41,7 @@ impl Command {
             user: None,
             environment: Vec::new(),
             deadline: Duration::from_secs(120),
+            interrupt: false,
         }
     }
 
@@ -57,6 +60,12 @@ impl Command {
     /// Sets an environment variable.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Command {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Has it asked to end by SIGINT.
+    pub fn interrupted_gently(mut self) -> Command {
+        self.interrupt = true;
         self
     }
 

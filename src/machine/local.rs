@@ -189,6 +189,11 @@ impl Machine for Local {
         self.forget();
         process::execute(command)
     }
+
+    fn follow(&mut self, command: &Command, line: &mut dyn FnMut(&str) -> Result<()>) -> Result<Output> {
+        self.forget();
+        process::follow(command, line)
+    }
 }
 
 fn failed(doing: &str, path: &Path, error: &io::Error) -> Failure {

@@ -7,16 +7,20 @@ mod command;
 mod conversation;
 mod fake;
 mod local;
+mod private;
 mod process;
+mod stop;
 
 use std::ffi::OsString;
 use std::path::Path;
 
-pub use calendar::utc;
+pub use calendar::{moment, utc};
 pub use command::{Command, Output};
 pub use conversation::Conversation;
 pub use fake::{Fake, Fault, Node, Program, Unit, World};
 pub use local::Local;
+pub use private::{PRIVATE_FILE, PRIVATE_FOLDER, make_folder};
+pub use stop::{heed, stopped};
 
 pub use crate::digest::hex;
 use crate::failure::Result;
@@ -104,6 +108,13 @@ pub trait Machine {
     fn remove_tree(&mut self, path: &Path) -> Result<()>;
     /// Runs a command that may change the host.
     fn run(&mut self, command: &Command) -> Result<Output>;
+    /// As [`Machine::run`], with every line of its standard output handed over as it comes and not kept: for programs
+    /// that work for long and say how far they are. When `line` fails the program is ended, and that is the failure.
+    fn follow(&mut self, command: &Command, line: &mut dyn FnMut(&str) -> Result<()>) -> Result<Output> {
+        let output = self.run(command)?;
+        String::from_utf8_lossy(&output.stdout).lines().try_for_each(line)?;
+        Ok(Output { stdout: Vec::new(), ..output })
+    }
 }
 
 /// The numeric id of a Unix user by `/etc/passwd`; `None` when there is no such user.

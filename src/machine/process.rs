@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getuid, kill_process_group};
 
-use super::{Command, Output};
+use super::{Command, Output, stop};
 use crate::failure::{Failure, Result};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -17,6 +17,8 @@ const STDOUT_LIMIT: usize = 64 * 1024 * 1024;
 const STDERR_KEPT: usize = 1024 * 1024;
 /// How long a process has between being asked to end and being killed.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// The same for one that has to take a lock away in another place.
+const GENTLE_FAREWELL: Duration = Duration::from_secs(20);
 /// How long output is awaited after the process: a daemon that it left behind may hold the pipe for ever.
 const LATE_OUTPUT: Duration = Duration::from_millis(500);
 
@@ -38,6 +40,44 @@ struct Account {
 /// # Errors
 /// When the account is unknown, the process cannot be started, says too much, or does not end within its deadline.
 pub(super) fn execute(command: &Command) -> Result<Output> {
+    let mut stdout = Vec::new();
+    let output = attend(command, &mut |piece| {
+        if stdout.len() + piece.len() > STDOUT_LIMIT {
+            return Err(Failure::operation(format!("{} wrote more than 64 MiB and was ended", command.argv.join(" "))));
+        }
+        stdout.extend(piece);
+        Ok(())
+    })?;
+    Ok(Output { stdout, ..output })
+}
+
+/// Runs a command to its end and hands over each line of its standard output; nothing of it is kept.
+///
+/// # Errors
+/// As [`execute`], and with what `line` fails with.
+pub(super) fn follow(command: &Command, line: &mut dyn FnMut(&str) -> Result<()>) -> Result<Output> {
+    let mut rest = Vec::new();
+    let output = attend(command, &mut |piece| {
+        rest.extend(piece);
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            line(&String::from_utf8_lossy(&rest[..end]))?;
+            rest.drain(..=end);
+        }
+        if rest.len() > STDERR_KEPT {
+            rest.clear();
+        }
+        Ok(())
+    })?;
+    if !rest.is_empty() {
+        line(&String::from_utf8_lossy(&rest))?;
+    }
+    Ok(output)
+}
+
+/// Takes pieces of standard output.
+type Take<'a> = dyn FnMut(Vec<u8>) -> Result<()> + 'a;
+
+fn attend(command: &Command, take: &mut Take<'_>) -> Result<Output> {
     let Some(name) = command.argv.first() else {
         return Err(Failure::operation("a command without a program was to be run"));
     };
@@ -49,7 +89,7 @@ pub(super) fn execute(command: &Command) -> Result<Output> {
         }
         Err(error) => return Err(Failure::operation(format!("cannot start {name}: {error}"))),
     };
-    follow(command, child)
+    watch(command, child, take)
 }
 
 pub(super) fn prepare(command: &Command) -> Result<std::process::Command> {
@@ -99,7 +139,7 @@ fn account(user: &str) -> Result<Account> {
     account.ok_or_else(|| Failure::operation(format!("there is no user {user} on this host")))
 }
 
-fn follow(command: &Command, mut child: Child) -> Result<Output> {
+fn watch(command: &Command, mut child: Child, take: &mut Take<'_>) -> Result<Output> {
     let group = Pid::from_child(&child);
     let (sender, news) = channel();
     if let Some(mut stdin) = child.stdin.take() {
@@ -114,7 +154,7 @@ fn follow(command: &Command, mut child: Child) -> Result<Output> {
         listen(stderr, sender.clone(), News::Stderr);
     }
     thread::spawn(move || sender.send(News::Ended(child.wait())));
-    collect(command, group, &news)
+    collect(command, group, &news, take)
 }
 
 fn listen(mut stream: impl Read + Send + 'static, sender: Sender<News>, wrap: fn(Vec<u8>) -> News) {
@@ -131,35 +171,44 @@ fn listen(mut stream: impl Read + Send + 'static, sender: Sender<News>, wrap: fn
     });
 }
 
-fn collect(command: &Command, group: Pid, news: &Receiver<News>) -> Result<Output> {
+fn collect(command: &Command, group: Pid, news: &Receiver<News>, take: &mut Take<'_>) -> Result<Output> {
     let mut until = Instant::now() + command.deadline;
     let mut status = None;
     let mut refused: Option<Failure> = None;
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let mut stderr = Vec::new();
     let argv = command.argv.join(" ");
     loop {
-        match news.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(News::Stdout(piece)) if stdout.len() + piece.len() <= STDOUT_LIMIT => stdout.extend(piece),
-            Ok(News::Stdout(_)) => {
-                if refused.is_none() {
-                    refused = Some(Failure::operation(format!("{argv} wrote more than 64 MiB and was ended")));
-                    // It may have ended already: then there is nothing left to kill.
-                    let _ = kill_process_group(group, Signal::KILL);
+        let left = until.saturating_duration_since(Instant::now());
+        let asked = if refused.is_none() && status.is_none() { stop::stopped() } else { None };
+        if let Some(failure) = asked {
+            refused = Some(failure);
+            until = farewell(command, group);
+            continue;
+        }
+        match news.recv_timeout(left.min(stop::LOOK)) {
+            Ok(News::Stdout(piece)) if refused.is_none() => {
+                if let Err(failure) = take(piece) {
+                    refused = Some(failure);
+                    if status.is_none() {
+                        until = farewell(command, group);
+                    }
                 }
             }
+            Ok(News::Stdout(_)) => {}
             Ok(News::Stderr(piece)) => keep_last(&mut stderr, &piece),
             Ok(News::Ended(Ok(ended))) => {
                 status = Some(ended);
                 until = Instant::now() + LATE_OUTPUT;
             }
             Ok(News::Ended(Err(error))) => return Err(Failure::operation(format!("cannot wait for {argv}: {error}"))),
+            Err(RecvTimeoutError::Timeout) if Instant::now() < until => {}
             Err(RecvTimeoutError::Timeout) if status.is_none() && refused.is_none() => {
-                let _ = kill_process_group(group, Signal::TERM);
                 refused = Some(late(command, &stderr));
-                until = Instant::now() + FAREWELL;
+                until = farewell(command, group);
             }
             Err(RecvTimeoutError::Timeout) => {
                 if refused.is_some() {
+                    // It may have ended already: then there is nothing left to kill.
                     let _ = kill_process_group(group, Signal::KILL);
                 }
                 break;
@@ -174,7 +223,15 @@ fn collect(command: &Command, group: Pid, news: &Receiver<News>) -> Result<Outpu
         return Err(Failure::operation(format!("{argv} was lost sight of")));
     };
     let signal = || status.signal().map_or(-1, |signal| 128 + signal);
-    Ok(Output { status: status.code().unwrap_or_else(signal), stdout, stderr })
+    Ok(Output { status: status.code().unwrap_or_else(signal), stdout: Vec::new(), stderr })
+}
+
+/// Asks a process group to end. Answers until when that is waited for.
+fn farewell(command: &Command, group: Pid) -> Instant {
+    let (signal, patience) = if command.interrupt { (Signal::INT, GENTLE_FAREWELL) } else { (Signal::TERM, FAREWELL) };
+    // It may end at this very moment: then there is nobody to ask.
+    let _ = kill_process_group(group, signal);
+    Instant::now() + patience
 }
 
 fn late(command: &Command, stderr: &[u8]) -> Failure {

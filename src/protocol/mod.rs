@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::health::Health;
 pub use framing::{read_line, write_line};
-pub use procedure::{Act, Acted, Health, Order};
+pub use procedure::{Act, Acted, Order, Place};
 
 use crate::catalog::{Area, Catalog, Stage};
 use crate::resources::{Action, Change, SecretTable, Signed, SigningRequest};
@@ -130,6 +131,11 @@ pub enum ToHost {
     /// Send the chains of evidence. Answered by `Evidence`.
     ReadEvidence {
         /// Only the newest this many records of each chain.
+        newest: u32,
+    },
+    /// Send what is recorded of backups here. Answered by `BackupRuns`.
+    ReadBackupRuns {
+        /// Only the newest so many.
         newest: u32,
     },
     /// Send what a zone was before its last change on this host. Answered by `PreviousZone`.
@@ -284,6 +290,15 @@ pub enum FromHost {
         /// Its owner.
         owner: String,
     },
+    /// A resource is as far as it can be now; what is left comes with an apply after its time.
+    Waits {
+        /// The resource.
+        id: String,
+        /// Its owner.
+        owner: String,
+        /// Seconds since 1970-01-01T00:00:00Z.
+        not_before: i64,
+    },
     /// A notification was paid.
     Notified {
         /// `reload nginx`...
@@ -307,6 +322,19 @@ pub enum FromHost {
     },
     /// The revision is recorded.
     Recorded,
+    /// How far an act is.
+    Doing {
+        /// The tenant.
+        tenant: String,
+        /// What goes on, for a person.
+        what: String,
+        /// So much of it is done, in bytes; 0 of 0 where it cannot be told.
+        done: u64,
+        /// Of so much.
+        total: u64,
+        /// Milliseconds since this began.
+        milliseconds: u64,
+    },
     /// An act of a procedure is over.
     Acted(Acted),
     /// The records are appended.
@@ -320,6 +348,15 @@ pub enum FromHost {
         chains: Vec<(String, Vec<serde_json::Value>)>,
         /// Writers whose chain is broken, and where.
         broken: Vec<String>,
+    },
+    /// Runs of backups.
+    BackupRuns {
+        /// Their records, the oldest first.
+        runs: Vec<serde_json::Value>,
+        /// Where the chain of this host is broken.
+        broken: Option<String>,
+        /// What time it is there, seconds since 1970-01-01T00:00:00Z.
+        now: i64,
     },
     /// What a zone was before its last change.
     PreviousZone {

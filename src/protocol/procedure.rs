@@ -4,7 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Holder, Operator};
+use crate::backup::ladder::{Check, Task, Verification};
+use crate::backup::prune::{Keep, Pruned, Verified};
+use crate::backup::restore;
+use crate::backup::run::Run;
 use crate::catalog::Catalog;
+use crate::health::Health;
 use crate::resources::SecretTable;
 
 /// One act for one tenant. The first one takes the tenant's lock, which is held until [`Act::Release`] or the end of the
@@ -41,31 +46,51 @@ pub enum Act {
         /// Its name.
         role: String,
     },
+    /// Hold the tenant and do nothing. Answered by [`Acted::Done`].
+    Hold,
+    /// From now on backups are compared with the newest one, however small it is. Answered by [`Acted::Done`].
+    AcceptShrunk,
+    /// Take away backups that are older than their limits, on a host that keeps them. The key of the repository is in the
+    /// order's table under `key`. Answered by [`Acted::Pruned`].
+    Prune {
+        /// The repository.
+        place: Place,
+        /// The tenants of the member.
+        keeps: Vec<Keep>,
+        /// Token of the key.
+        key: String,
+    },
+    /// Note on a host that keeps backups that a snapshot was restored and found right: it never goes while it is the newest
+    /// of those. Answered by [`Acted::Done`].
+    NoteVerified {
+        /// Where the repository lies.
+        place: Place,
+        /// What was verified.
+        verified: Verified,
+    },
+    /// Take a backup. Answered by [`Acted::BackedUp`], with [`super::FromHost::Doing`] before it.
+    Backup,
+    /// Take a step of a restore. Answered by [`Acted::Restored`], with [`super::FromHost::Doing`] before it.
+    Restore(Box<restore::Step>),
+    /// Prove the newest backup of the tenant, as far up as the task says. Answered by [`Acted::Verified`], with
+    /// [`super::FromHost::Doing`] before it.
+    Verify(Box<Task>),
+    /// Try to delete from the tenant's repository with what this host has, which must be refused. Answered by
+    /// [`Acted::Tried`].
+    TryToDelete,
     /// The procedure is over for this tenant: free its lock. Answered by [`Acted::Done`].
     Release,
 }
 
-/// Where an application answers for its health.
+/// A repository on a host that keeps backups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Health {
-    /// Its unix socket, or none when it listens on a port.
-    pub socket: Option<String>,
-    /// Its port on the loopback address.
-    pub port: Option<u16>,
-    /// The name it answers under.
-    pub host_name: String,
-    /// The path of the page.
-    pub path: String,
-    /// HTTP method.
-    pub method: String,
-    /// What is sent along, with its media type.
-    pub body: Option<(String, String)>,
-    /// The status of a healthy answer.
-    pub status: u16,
-    /// Words that a healthy answer has in it.
-    pub contains: Option<String>,
-    /// Seconds after which it counts as unhealthy.
-    pub patience: u32,
+pub struct Place {
+    /// The folder around it, which belongs to root: `/srv/backup/c_e863`.
+    pub home: String,
+    /// Its folder.
+    pub repository: String,
+    /// The Unix account whose files it has; `None` is root.
+    pub account: Option<String>,
 }
 
 /// What came of an act.
@@ -78,6 +103,16 @@ pub enum Acted {
     Differ(Vec<String>),
     /// So many sessions were ended.
     Sessions(u32),
+    /// What went, and what is left.
+    Pruned(Pruned),
+    /// A backup was tried; how it ended is in the record of the run.
+    BackedUp(Box<Run>),
+    /// What came of a step of a restore.
+    Restored(Box<restore::Answer>),
+    /// A backup was verified as far as it could be.
+    Verified(Box<Verification>),
+    /// Deleting was tried.
+    Tried(Box<Check>),
     /// Somebody holds the tenant's lock, or the host's for too long; nothing was done.
     Busy(Holder),
     /// It could not be done, with the host's own words. What was done before that stays.

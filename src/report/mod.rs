@@ -10,14 +10,16 @@ mod plan;
 mod progress;
 mod saved;
 mod summary;
+mod size;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use consent::{agreement, consent, prompt_once, prompt_secret};
+pub use consent::{agreement, consent, prompt_once, prompt_secret, typed};
 pub use out::Out;
 pub use plan::{Counts, HostPlan, HostState, PlanView, held};
 pub use progress::{Progress, Step};
 pub use saved::{saved_plan, who};
+pub use size::bytes;
 pub use summary::{HostSummary, RunSummary};
 pub use table::table;

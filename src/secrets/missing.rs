@@ -13,7 +13,7 @@ use crate::authority::{self, Signer};
 use crate::disk;
 use crate::failure::{Failure, Result};
 use crate::inventory::Inventory;
-use crate::inventory::names::TRANSFER_KEY;
+use crate::inventory::names::{COPY_KEY, TRANSFER_KEY, backup_ssh_key, repository_key};
 
 /// What [`Store::make_missing`] made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,8 +37,16 @@ pub fn required_tokens(inventory: &Inventory) -> BTreeSet<String> {
     if inventory.consortium.dns.is_some() {
         tokens.insert(TRANSFER_KEY.to_string());
     }
+    let backup = inventory.consortium.backup.as_ref();
+    if backup.is_some_and(|backup| backup.copy.is_some()) {
+        tokens.insert(COPY_KEY.to_string());
+    }
     for body in inventory.members.values() {
         for plan in body.tenants.values() {
+            if backup.is_some() {
+                tokens.insert(repository_key(&body.code));
+                tokens.insert(backup_ssh_key(&body.code, &plan.application_host));
+            }
             let Some(application) = inventory.applications.get(&plan.application) else { continue };
             let passwords = application.database.iter().flat_map(|_| login::PASSWORD_TOKENS);
             let names = passwords.chain(application.secrets.iter().map(String::as_str));

@@ -13,6 +13,7 @@ mod recipients;
 mod rekey;
 mod rotation;
 mod secret;
+mod ssh_key;
 mod token;
 
 #[cfg(test)]
@@ -105,6 +106,9 @@ impl Store {
         if login::is_derived(&token.name) {
             return login::derived(document, &token.owner, &token.application, &token.name);
         }
+        if ssh_key::is_derived(token) {
+            return ssh_key::derived(document, token);
+        }
         let entry = document.secrets.get(&token.key())?;
         let value = entry.value.expose().to_string();
         Some(SecretValue { id: entry.id.clone(), replaces: entry.replaces.clone(), value })
@@ -165,6 +169,10 @@ impl Store {
         if login::is_derived(&name.name) {
             return Err(Failure::usage(format!("{name} follows from the login role that is in use: nobody sets it"))
                 .hint("comuni secrets rotate gives a tenant another login role with a new password"));
+        }
+        if ssh_key::is_derived(&name) {
+            return Err(Failure::usage(format!("{name} follows from a seed: nobody sets it"))
+                .hint("set the token without `_private` or `_public`"));
         }
         if name.to_string() == AUTHORITY_KEY {
             authority::check_key(value.expose())?;

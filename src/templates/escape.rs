@@ -11,7 +11,7 @@ type Escaped = Result<String, String>;
 type Filter = (&'static str, &'static str, fn(&str) -> Escaped);
 
 /// Every filter with what it writes, for the documentation and for the registration.
-pub const FILTERS: [Filter; 17] = [
+pub const FILTERS: [Filter; 18] = [
     ("nginx", "a quoted string of nginx; refuses `$`, which nginx cannot escape", nginx),
     ("systemd", "the whole value of a setting in a systemd unit: `%` is doubled", systemd),
     ("systemd_word", "one quoted word of a setting that takes several (`ReadWritePaths=`)", systemd_word),
@@ -22,6 +22,7 @@ pub const FILTERS: [Filter; 17] = [
     ("sql_identifier", "a quoted name of PostgreSQL", sql_identifier),
     ("postgresql_setting", "a quoted value in `postgresql.conf`", postgresql_setting),
     ("yaml", "a double-quoted scalar of YAML", yaml),
+    ("json", "a string of JSON", yaml),
     ("comment", "the rest of a comment line", comment),
     ("pgpass", "one field of a `.pgpass` line", pgpass),
     ("variable", "the name of an environment variable", variable),
@@ -196,6 +197,7 @@ mod tests {
             ("sql_identifier", r#"a"b"#, r#""a""b""#),
             ("postgresql_setting", r"a'\b", r"'a''\\b'"),
             ("yaml", r#"no: "\" # x"#, r#""no: \"\\\" # x""#),
+            ("json", r#"l'"alto" \"#, r#""l'\"alto\" \\""#),
             ("comment", "50% of #", "50% of #"),
             ("pgpass", r"a:b\c", r"a\:b\\c"),
             ("path", "/srv/comuni/c_e863", "/srv/comuni/c_e863"),
@@ -245,7 +247,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_value_leaves_its_quotes(value in r#"[ -~àèé§\n\t"';{}$%`\\]{0,30}"#) {
-            for name in ["nginx", "systemd_word", "systemd_argument", "environment", "yaml"] {
+            for name in ["nginx", "systemd_word", "systemd_argument", "environment", "yaml", "json"] {
                 let Ok(quoted) = filter(name)(&value) else { continue };
                 let back = read_back(&quoted).expect("one quoted string and nothing else");
                 let back = match name {

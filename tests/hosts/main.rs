@@ -15,6 +15,9 @@ mod harness;
 
 mod adopt;
 mod apply;
+mod backup;
+mod backup_faults;
+mod backup_verify;
 mod dns_apply;
 mod dns_check;
 mod dns_faults;
@@ -26,6 +29,7 @@ mod lockout;
 mod monitoring;
 mod plan;
 mod refusals;
+mod restore;
 mod rotate;
 mod saved;
 mod secrets;

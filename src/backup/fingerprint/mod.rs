@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use tree::{shown, tree};
+pub use tree::{shown, tree, tree_as_far};
 
 /// What a database holds in one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,6 +16,24 @@ use crate::machine::{FileKind, Machine};
 /// # Errors
 /// When the root is no folder, or something cannot be read.
 pub fn tree(machine: &dyn Machine, root: &Path, excludes: &[PathBuf]) -> Result<Tree> {
+    let mut unread = Vec::new();
+    let tree = tree_as_far(machine, root, excludes, &mut unread)?;
+    match unread.into_iter().next() {
+        None => Ok(tree),
+        Some(failure) => Err(failure),
+    }
+}
+
+/// As [`tree`]; what cannot be read is left out, and why is added to `unread`.
+///
+/// # Errors
+/// When the root is no folder.
+pub fn tree_as_far(
+    machine: &dyn Machine,
+    root: &Path,
+    excludes: &[PathBuf],
+    unread: &mut Vec<Failure>,
+) -> Result<Tree> {
     let mut entries = BTreeMap::new();
     if machine.stat(root)?.is_none_or(|stat| stat.kind != FileKind::Directory) {
         return Err(Failure::operation(format!("{} is no folder", root.display())));
@@ -24,12 +42,23 @@ pub fn tree(machine: &dyn Machine, root: &Path, excludes: &[PathBuf]) -> Result<
     entries.extend(entry(machine, root)?.map(|entry| (".".to_string(), entry)));
     let mut waiting = vec![PathBuf::new()];
     while let Some(folder) = waiting.pop() {
-        for name in machine.names(&root.join(&folder))? {
+        let names = machine.names(&root.join(&folder)).unwrap_or_else(|failure| {
+            unread.push(failure);
+            Vec::new()
+        });
+        for name in names {
             let path = folder.join(name);
             if excludes.contains(&path) {
                 continue;
             }
-            let Some(entry) = entry(machine, &root.join(&path))? else { continue };
+            let entry = match entry(machine, &root.join(&path)) {
+                Ok(Some(entry)) => entry,
+                Ok(None) => continue,
+                Err(failure) => {
+                    unread.push(failure);
+                    continue;
+                }
+            };
             let kind = entry.kind;
             entries.insert(shown(path.as_os_str()), entry);
             if kind == Kind::Directory {

@@ -2,7 +2,7 @@
 
 mod rekey;
 mod rotate;
-mod tenants;
+pub(super) mod tenants;
 
 use super::inventory::read;
 use crate::cli::{Global, Identity, Secrets};
@@ -39,7 +39,7 @@ pub(super) fn run(global: &Global, what: &Secrets, out: &Out) -> Result<()> {
     }
 }
 
-fn open(inventory: &Inventory, identity: &Identity) -> Result<Store> {
+pub(super) fn open(inventory: &Inventory, identity: &Identity) -> Result<Store> {
     Store::open(inventory, &Identities::search(&identity.identity, |name| std::env::var_os(name)))
 }
 

@@ -100,7 +100,13 @@ pub fn add(
         let port = (*application != "albo").then_some(8001);
         let plan = TenantPlan {
             application: application.to_string(),
-            tenant: Tenant { release: release.to_string(), size: None, host_name: None, port },
+            tenant: Tenant {
+                release: release.to_string(),
+                size: None,
+                host_name: None,
+                port,
+                backup: Default::default(),
+            },
             host_name: format!("{application}.{zone}"),
             size_name: "small".to_string(),
             size: SizeClass { up_to: None, cpu_percent: 50, memory_mib: 256, connections: 10 },

@@ -11,7 +11,9 @@ use crate::templates::Templates;
 fn each_of(name: &str) -> Each {
     match name {
         "dns/zone.conf.tera" => Each::Zone,
-        _ if name.starts_with("tenant/") => Each::Tenant,
+        "backup/configuration.json.tera" => Each::Tenant,
+        "backup/authorized_keys.tera" | "backup/ssh.conf.tera" | "backup/ssh.key.tera" => Each::Member,
+        _ if name.starts_with("tenant/") || name.starts_with("backup/tenant.") => Each::Tenant,
         _ if name.starts_with("monitoring/member-") => Each::Member,
         _ => Each::Host,
     }

@@ -2,19 +2,25 @@
 
 mod ask;
 mod bring;
+mod verify;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::backup;
 use super::journal::Journal;
 use super::lock::{self, Lock, Taken};
 use super::store::Settings;
 use super::wire::Wire;
+use crate::backup::ladder::try_to_delete;
+use crate::backup::prune::note_verified;
+use crate::backup::run::Remembered;
+use crate::backup::take::Step;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
-use crate::protocol::{Act, Acted, Holder, Order};
+use crate::protocol::{Act, Acted, FromHost, Holder, Order};
 use crate::resources;
 
 /// How long the host's lock is waited for: an apply may be at work on other tenants.
@@ -106,10 +112,71 @@ impl<'a> Procedure<'a> {
                 note(machine, "end sessions")?;
                 Ok(Acted::Sessions(resources::end_sessions(machine, role)?))
             }
+            Act::Hold => Ok(Acted::Done),
+            Act::AcceptShrunk => {
+                note(machine, "accept")?;
+                Remembered::read(machine, &order.tenant)?.accept(machine, &order.tenant)?;
+                Ok(Acted::Done)
+            }
+            Act::Prune { place, keeps, key } => {
+                note(machine, "prune")?;
+                let password = order
+                    .secrets
+                    .value(key)
+                    .map(str::to_string)
+                    .ok_or_else(|| Failure::operation("the key of the repository was not given"))?;
+                Ok(Acted::Pruned(backup::prune(machine, self.settings, holder, place, keeps, password)?))
+            }
+            Act::NoteVerified { place, verified } => {
+                note(machine, "note verified")?;
+                note_verified(machine, &place.home, &order.tenant, verified.clone())?;
+                Ok(Acted::Done)
+            }
+            Act::Backup => {
+                note(machine, "backup")?;
+                let mut began = None;
+                let run = backup::backup_for(machine, self.settings, holder, &order.tenant, &mut |step| {
+                    self.wire.check()?;
+                    let storing = matches!(step, Step::Storing(_));
+                    let since = if storing { *began.get_or_insert_with(Instant::now) } else { Instant::now() };
+                    self.wire.send(doing(&order.tenant, step, since.elapsed()))
+                })?;
+                Ok(Acted::BackedUp(Box::new(run)))
+            }
+            Act::Restore(step) => {
+                note(machine, "restore")?;
+                let began = Instant::now();
+                let mut tell = |what: &str, done, total| {
+                    self.wire.check()?;
+                    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    let (tenant, what) = (order.tenant.clone(), what.to_string());
+                    self.wire.send(FromHost::Doing { tenant, what, done, total, milliseconds })
+                };
+                let answer = backup::restore(machine, self.settings, holder, order, step, &mut tell)?;
+                Ok(Acted::Restored(Box::new(answer)))
+            }
+            Act::Verify(task) => {
+                note(machine, "verify")?;
+                Ok(Acted::Verified(Box::new(verify::verify(machine, self.wire, order, task)?)))
+            }
+            Act::TryToDelete => {
+                note(machine, "try to delete")?;
+                Ok(Acted::Tried(Box::new(try_to_delete(machine, &order.tenant)?)))
+            }
             Act::Release => {
                 self.tenants.remove(&order.tenant);
                 Ok(Acted::Done)
             }
         }
     }
+}
+
+fn doing(tenant: &str, step: Step, lasting: Duration) -> FromHost {
+    let (what, done, total) = match step {
+        Step::Dumping => ("dumps the database", 0, 0),
+        Step::Hashing => ("reads the files", 0, 0),
+        Step::Storing(far) => ("stores", far.done, far.bytes),
+    };
+    let milliseconds = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX);
+    FromHost::Doing { tenant: tenant.to_string(), what: what.to_string(), done, total, milliseconds }
 }

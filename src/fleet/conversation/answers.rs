@@ -42,6 +42,17 @@ pub enum Checked {
     Refused(Failure),
 }
 
+/// What is recorded of backups on a host.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BackupRuns {
+    /// Records, the oldest first.
+    pub runs: Vec<serde_json::Value>,
+    /// Where the host's chain is broken.
+    pub broken: Option<String>,
+    /// What time it is there, seconds since 1970-01-01T00:00:00Z.
+    pub now: i64,
+}
+
 /// The chains of evidence on a host.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence {

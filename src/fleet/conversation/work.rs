@@ -8,11 +8,11 @@ use std::path::Path;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{Checked, Conversation, Evidence, Hold};
+use super::{BackupRuns, Checked, Conversation, Evidence, Hold};
 use crate::catalog::Stage;
 use crate::failure::{Failure, Result};
 use crate::fleet::event::Event;
-use crate::fleet::outcome::ResourceFailure;
+use crate::fleet::outcome::{ResourceFailure, Waiting};
 use crate::protocol::{Acted, FromHost, Order, Request, ToHost};
 
 /// How much of an archive travels in one message.
@@ -26,6 +26,7 @@ pub(in crate::fleet) struct Progress {
     pub(in crate::fleet) failed: Vec<ResourceFailure>,
     /// Id and owner.
     pub(in crate::fleet) skipped: Vec<(String, String)>,
+    pub(in crate::fleet) waiting: Vec<Waiting>,
     pub(in crate::fleet) notified: Vec<String>,
     /// The stage came to its end.
     pub(in crate::fleet) complete: bool,
@@ -182,6 +183,15 @@ impl Conversation {
                     progress.skipped.push((id.clone(), owner.clone()));
                     self.tell(Event::Skipped { host: host.clone(), id, owner });
                 }
+                FromHost::Waits { id, owner, not_before } => {
+                    self.begin(format!("what follows {id}"));
+                    progress.waiting.push(Waiting { id: id.clone(), owner: owner.clone(), not_before });
+                    self.tell(Event::Waits { host: host.clone(), id, owner, not_before });
+                }
+                FromHost::Doing { tenant, what, done, total, milliseconds } => {
+                    self.begin(format!("{tenant} {what}"));
+                    self.tell(Event::Doing { host: host.clone(), tenant, what, done, total, milliseconds });
+                }
                 FromHost::Notified { notification } => {
                     self.begin(format!("what follows {notification}"));
                     progress.notified.push(notification.clone());
@@ -227,6 +237,19 @@ impl Conversation {
         self.send(&ToHost::ReadEvidence { newest })?;
         match self.next()? {
             FromHost::Evidence { chains, broken } => Ok(Evidence { chains, broken }),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Reads what is recorded of backups on the host.
+    ///
+    /// # Errors
+    /// When the link is lost or the host cannot.
+    pub(in crate::fleet) fn read_backup_runs(&mut self, newest: u32) -> Result<BackupRuns> {
+        self.begin("reading the records of backups");
+        self.send(&ToHost::ReadBackupRuns { newest })?;
+        match self.next()? {
+            FromHost::BackupRuns { runs, broken, now } => Ok(BackupRuns { runs, broken, now }),
             other => Err(self.unexpected(&other)),
         }
     }

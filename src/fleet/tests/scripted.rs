@@ -344,6 +344,10 @@ impl Run {
                     self.world.note(&self.host, format!("read {newest}"));
                     self.say(FromHost::Evidence { chains: Vec::new(), broken: vec!["w".to_string()] });
                 }
+                ToHost::ReadBackupRuns { newest } => {
+                    self.world.note(&self.host, format!("backups {newest}"));
+                    self.say(FromHost::BackupRuns { runs: Vec::new(), broken: None, now: 1 });
+                }
                 ToHost::ReadPreviousZone { zone } => {
                     self.world.note(&self.host, format!("previous {zone}"));
                     self.say(FromHost::PreviousZone { records: Some(vec![zone]) });

@@ -1,6 +1,7 @@
 //! What the schema cannot say: that names exist, codes agree, and everything fits. All findings are collected.
 
 mod applications;
+mod backup;
 mod consortium;
 mod hosts;
 mod members;
@@ -18,6 +19,7 @@ pub fn all(draft: &Draft, findings: &mut Vec<Finding>) -> Vec<Waived> {
     consortium::check(draft, findings);
     hosts::check(draft, findings);
     applications::check(draft, findings);
+    backup::check(draft, findings);
     members::check(draft, findings);
     tenants::check(draft, findings);
     zones::check(draft, findings)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Contacts, Dns, MemberKind, Membership, Monitoring, TenantDefaults};
+use super::{Backup, Contacts, Dns, MemberKind, Membership, Monitoring, TenantDefaults};
 
 /// The aggregation: its body, its policy, its defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,8 @@ pub struct Consortium {
     pub limits: Limits,
     /// How it serves zones. Without it no zone is served.
     pub dns: Option<Dns>,
+    /// Where backups are kept. Without it none are made.
+    pub backup: Option<Backup>,
     /// How it watches hosts, tenants, zones and backups. Without it nothing is watched.
     pub monitoring: Option<Monitoring>,
     /// The second of the three levels of defaults.

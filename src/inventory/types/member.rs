@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Domain;
+use super::{BackupPolicy, Domain};
 
 /// A body that joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -121,4 +121,7 @@ pub struct Tenant {
     pub host_name: Option<String>,
     /// TCP port on the loopback address, for an application that cannot listen on a socket; unique on its host.
     pub port: Option<u16>,
+    /// How its backups are made and kept.
+    #[serde(default)]
+    pub backup: BackupPolicy,
 }

@@ -1,13 +1,17 @@
 //! The types of the inventory: what every file may say. The JSON Schema, the checks and the documentation come from them.
 
 mod application;
+mod backup;
 mod consortium;
 mod dns;
 mod host;
 mod member;
 mod monitoring;
 
-pub use application::{Application, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults};
+pub use application::{
+    Application, Assertion, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults,
+};
+pub use backup::{Backup, BackupPolicy, Prove};
 pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaults, SizeClass};
 pub use dns::{
     Dns, Dnssec, Domain, DomainMode, Exchanger, Mail, NameServer, Pec, Site, Timers, Waiver, ZoneLimits, ZoneRecord,
