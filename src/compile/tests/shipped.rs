@@ -11,6 +11,8 @@ use crate::templates::Templates;
 fn each_of(name: &str) -> Each {
     match name {
         "dns/zone.conf.tera" => Each::Zone,
+        "backup/ssh.conf.tera" | "backup/ssh.key.tera" | "backup/authorized_keys.tera" => Each::Member,
+        "backup/configuration.json.tera" | "backup/tenant.service.tera" | "backup/tenant.timer.tera" => Each::Tenant,
         _ if name.starts_with("tenant/") => Each::Tenant,
         _ => Each::Host,
     }
@@ -19,7 +21,7 @@ fn each_of(name: &str) -> Each {
 /// The specimen with some values changed, so that the other branches are rendered too.
 fn variants(each: Each) -> Vec<Value> {
     let whole = specimen(each);
-    if each == Each::Zone {
+    if matches!(each, Each::Zone | Each::Member) {
         return vec![whole];
     }
     let mut bare = whole.clone();
