@@ -11,6 +11,7 @@ pub mod dns;
 pub mod machine;
 pub mod resources;
 pub mod catalog;
+pub mod health;
 pub mod backup;
 pub mod protocol;
 pub mod executor;

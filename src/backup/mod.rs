@@ -5,14 +5,19 @@ pub mod compare;
 pub mod configuration;
 pub mod copy;
 pub mod fingerprint;
+pub mod ladder;
 pub mod manifest;
 pub mod metrics;
 pub mod postgres;
 pub mod prune;
 pub mod restic;
+pub mod restore;
 pub mod run;
+pub mod script;
+pub mod scratch;
 pub mod snapshot;
 pub mod take;
+pub mod words;
 #[cfg(test)]
 mod tests;
 

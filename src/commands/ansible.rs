@@ -62,7 +62,25 @@ fn variables(inventory: &Inventory, name: &str, host: &Host) -> Value {
     if let Some(key) = &host.host_key {
         variables["comuni_host_key"] = json!(key);
     }
+    let way = way(inventory, host);
+    if !way.is_empty() {
+        variables["ansible_ssh_common_args"] = json!(format!("-o ProxyJump={}", way.join(",")));
+    }
     variables
+}
+
+/// The jump hosts to a host as ssh reads them, the nearest to us first. Ansible connects to addresses, so names of
+/// `~/.ssh/config` would say nothing to it.
+fn way(inventory: &Inventory, host: &Host) -> Vec<String> {
+    let mut way = Vec::new();
+    let mut via = host.via.as_ref();
+    // The inventory has no circles.
+    while let Some(jump) = via.and_then(|name| inventory.hosts.get(name)) {
+        let address = if jump.address.contains(':') { format!("[{}]", jump.address) } else { jump.address.clone() };
+        way.insert(0, format!("{}@{address}:{}", jump.login.user, jump.port));
+        via = jump.via.as_ref();
+    }
+    way
 }
 
 /// The members of which a host carries an application or a database.

@@ -6,14 +6,16 @@ use std::time::Instant;
 
 use super::records::deliver;
 use super::survey::{connect, control_host, operator};
+use crate::backup::ladder::{Outcome, Verification};
 use crate::catalog::Catalog;
 use crate::cli::Way;
 use crate::evidence::{
-    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, current,
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, Who,
+    clock, current,
 };
 use crate::failure::{Failure, Kind, Result};
-use crate::fleet::{BackupRuns, Fleet};
-use crate::inventory::Inventory;
+use crate::fleet::{BackupRuns, Evidence, Fleet};
+use crate::inventory::{Body, Inventory};
 use crate::protocol::{Act, Acted, Operator, Order};
 use crate::report::{Out, Progress, Step, held};
 use crate::resources::{Action, SecretTable};
@@ -46,7 +48,8 @@ pub(super) struct Procedure {
 }
 
 impl Procedure {
-    /// Begins with these `hosts`: its record is in the outbox before any of them is asked.
+    /// Begins with these `hosts`: its record is in the outbox before any of them is given an act. They are connected to first,
+    /// for they know with which key we came.
     ///
     /// # Errors
     /// When the record cannot be written.
@@ -63,9 +66,11 @@ impl Procedure {
         let progress = Arc::new(Progress::new(out.clone(), verb, true));
         let asked: Vec<&str> = hosts.iter().copied().chain(control_host(inventory)).collect();
         let sign = Arc::new(|_: &str, _| Err("a procedure signs nothing".to_string()));
-        let fleet = connect(inventory, &asked, way, &progress, sign, out)?;
+        let mut fleet = connect(inventory, &asked, way, &progress, sign, out)?;
         let of = InventoryRecord { revision: revision.text, dirty: revision.dirty, digest: inventory.digest.clone() };
-        let mut record = Record::begin(verb, &operator, of)?;
+        asked.iter().for_each(|host| fleet.expect(host));
+        let fingerprint = hosts.iter().find_map(|host| fleet.fingerprint(host));
+        let mut record = Record::begin(verb, Who { fingerprint, ..Who::from(&operator) }, of)?;
         record.selection.owners = owners.into_iter().collect();
         let outbox = Outbox::of(inventory, |name| std::env::var_os(name))?;
         let running = outbox.begin(&record)?;
@@ -151,6 +156,47 @@ impl Procedure {
         std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The evidence of a host.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub(super) fn evidence(&self, host: &str, newest: u32) -> Result<Evidence> {
+        self.fleet.read_evidence(host, newest)
+    }
+
+    /// Records what was proven of one tenant's backup, at once: a run that is cut off later goes on behind it.
+    ///
+    /// # Errors
+    /// When the record cannot be written. That it cannot be delivered now is told, and is no error.
+    pub(super) fn proven(&mut self, inventory: &Inventory, body: &Body, found: &Verification, out: &Out) -> Result<()> {
+        let kind = found.outcome.kind();
+        let mut record = Record::begin(self.verb, self.record.operator.clone(), self.record.inventory.clone())?;
+        record.started = clock::local_time(found.began);
+        record.selection.owners = vec![body.code.clone()];
+        let result = match found.outcome {
+            Outcome::Busy => Ending::Busy,
+            _ if kind.is_some() => Ending::Failed,
+            _ => Ending::Done,
+        };
+        let milliseconds = u64::try_from(found.ended - found.began).unwrap_or_default() * 1000;
+        record.hosts.push(HostRecord {
+            name: found.host.clone(),
+            result,
+            correct: 0,
+            changed: 0,
+            failed: u32::from(kind.is_some()),
+            milliseconds,
+        });
+        record.members.push(MemberRecord { code: body.code.clone(), name: body.member.name.clone(), result });
+        record.verification = Some(Box::new(found.clone()));
+        record.end(kind.map_or(0, Kind::exit_code));
+        self.outbox.put(&record)?;
+        if let Err(failure) = deliver(&self.outbox, &self.fleet, control_host(inventory)) {
+            out.remark(&format!("the record of {} waits in the outbox: {}", found.tenant, failure.message));
+        }
+        Ok(())
+    }
+
     /// What is recorded of backups on a host.
     ///
     /// # Errors
@@ -192,6 +238,13 @@ impl Procedure {
         Ok(differing)
     }
 
+    /// Remembers that something of a tenant was changed by an act.
+    pub(super) fn changed(&mut self, host: &str, subject: &Subject, id: String) {
+        *self.hosts.entry(host.to_string()).or_default() += 1;
+        let (host, owner) = (host.to_string(), subject.owner.clone());
+        self.record.changes.push(ChangeRecord { host, id, owner, action: Action::Change });
+    }
+
     /// Lets go of a tenant on these hosts. What cannot be told is let go of when the connection ends.
     pub(super) fn release<'h>(&mut self, hosts: impl IntoIterator<Item = &'h str>, subject: &Subject) {
         for host in hosts {
@@ -216,9 +269,7 @@ impl Procedure {
             id: Some(id.clone()),
             message: failure.message.clone(),
         });
-        let hints = failure.hints.iter().map(|hint| format!("\nhint: {hint}"));
-        let message = [failure.message.clone()].into_iter().chain(hints).collect();
-        self.progress.step(&host, &Step::Failed { id, owner, message });
+        self.progress.step(&host, &Step::Failed { id, owner, message: failure.told() });
     }
 
     /// Somebody wants the run to stop.

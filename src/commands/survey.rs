@@ -111,6 +111,12 @@ impl Prepared {
         let sign = signer(&inventory, &store, compiled.catalogs.clone())?;
         let asked: Vec<&str> = compiled.catalogs.keys().map(String::as_str).chain(control_host(&inventory)).collect();
         let mut fleet = connect(&inventory, &asked, way, &progress, sign, out)?;
+        // What changes hosts is recorded on the control host: the way there is made while the others are compared.
+        if let Some(control) = control_host(&inventory).filter(|_| mode != Mode::Plan)
+            && !compiled.catalogs.contains_key(control)
+        {
+            fleet.expect(control);
+        }
         let checked = fleet.check(requests);
         let survey =
             Survey { inventory, selection, older_inventory, compiled, revision, operator, fleet, progress, checked };
@@ -253,6 +259,9 @@ fn show(progress: &Progress, event: &Event) {
         }
         Event::Skipped { host, id, owner } => {
             progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() })
+        }
+        Event::Waits { host, id, owner, not_before } => {
+            progress.step(host, &Step::Waits { id: id.clone(), owner: owner.clone(), not_before: *not_before });
         }
         Event::Notified { host, notification } => progress.step(host, &Step::Notified(notification.clone())),
         Event::Doing { host, tenant, what, done, total, milliseconds } => {

@@ -58,7 +58,7 @@ fn target(name: &str, host: &Host) -> Target {
 pub(super) fn credentials(inventory: &Inventory, asked: &[&str], way: &Way, out: &Out) -> Result<Credentials> {
     let mut credentials = Credentials::with_agent(way.keys.clone());
     let hosts = || asked.iter().filter_map(|name| inventory.hosts.get(*name).map(|host| (*name, host)));
-    if hosts().any(|(_, host)| host.transport == types::Transport::Libssh2) {
+    if !asked.is_empty() {
         credentials.passphrase = passphrase(&credentials, way, out)?;
     }
     if let Some((name, host)) = hosts().find(|(_, host)| host.login.sudo == types::Sudo::Password) {

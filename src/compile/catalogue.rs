@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compile::values::{HealthValues, TenantValues};
-use crate::compile::{elements, expand, shapes};
+use crate::compile::{elements, expand, shapes, watch};
 use crate::failure::{Failure, Result};
 use crate::inventory::types::Application;
 use crate::inventory::{Body, Inventory, TenantPlan};
@@ -87,6 +87,7 @@ impl Catalogue {
         health.path = render("health.path", &health.path)?;
         health.body = health.body.as_ref().map(|body| render("health.body", body)).transpose()?;
         no_secret(&application, "health", &[&[health.path.clone()][..], health.body.as_slice()].concat())?;
+        health.probe = watch::probe(&application, health)?;
         Ok(tenant)
     }
 
@@ -104,11 +105,24 @@ impl Catalogue {
 /// # Errors
 /// Exit 65, when the catalogue's templates name what there is not.
 pub fn health(templates: &Templates, inventory: &Inventory, body: &Body, plan: &TenantPlan) -> Result<HealthValues> {
+    Ok(running_tenant(templates, inventory, body, plan)?.application.health)
+}
+
+/// A tenant with all of the catalogue's own templates rendered for it.
+///
+/// # Errors
+/// Exit 65, when they name what there is not.
+pub fn running_tenant(
+    templates: &Templates,
+    inventory: &Inventory,
+    body: &Body,
+    plan: &TenantPlan,
+) -> Result<TenantValues> {
     let hosts = expand::hosts(inventory);
     let base = Values::default().with("hosts", &named(&hosts.values().collect::<Vec<_>>())?);
     let member = base.with("member", &named(&elements::member(inventory, body))?);
     let catalogue = Catalogue::of(templates, inventory)?;
-    Ok(catalogue.rendered(&member, elements::tenant(inventory, &hosts, body, plan)?)?.application.health)
+    catalogue.rendered(&member, elements::tenant(inventory, &hosts, body, plan)?)
 }
 
 /// The texts of an application by their places.

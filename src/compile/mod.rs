@@ -19,11 +19,12 @@ mod guard;
 mod parts;
 mod shapes;
 pub mod values;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-pub use catalogue::health;
+pub use catalogue::{health, running_tenant};
 pub use shapes::{shapes, specimen};
 
 use crate::catalog::{Area, Catalog, Entry};

@@ -24,6 +24,13 @@ pub fn local_time(seconds: i64) -> String {
     moment.to_zoned(italy()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
+/// The day in Italy of a moment in seconds since 1970-01-01T00:00:00Z, counted from 1970-01-01.
+pub fn day(seconds: i64) -> i64 {
+    let moment = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    let offset = moment.to_zoned(italy()).offset().seconds();
+    (seconds + i64::from(offset)).div_euclid(86_400)
+}
+
 /// How long ago a moment was that [`iso`] wrote: `3 days`. `None` when it is no moment.
 pub fn age(moment: &str, now: Timestamp) -> Option<String> {
     let seconds = now.duration_since(moment.parse().ok()?).as_secs().max(0);

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::clock;
+use crate::backup::ladder::Verification;
 use crate::catalog::Area;
 use crate::failure::{Failure, Result};
 use crate::protocol::Operator;
@@ -49,6 +50,9 @@ pub struct Record {
     pub changes: Vec<ChangeRecord>,
     /// What failed.
     pub failures: Vec<FailureRecord>,
+    /// What was proven of a tenant's backup; left out when it was no verification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Box<Verification>>,
     /// Exit code of the command; left out when it was killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u8>,
@@ -225,6 +229,7 @@ impl Record {
             members: Vec::new(),
             changes: Vec::new(),
             failures: Vec::new(),
+            verification: None,
             exit_code: None,
         })
     }

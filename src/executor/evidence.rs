@@ -1,6 +1,6 @@
 //! Chains of evidence on this host: one for each writer, a key that sshd saw.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,6 +14,9 @@ use crate::protocol::{FromHost, Holder, Operator};
 
 /// How long another writer is waited for: an append takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Stands in the name of a chain that was found broken, before the moment in seconds since 1970.
+const BROKEN: &str = ".broken-";
 
 /// Appends records to the chain of the key that sshd saw, and writes that key into each of them.
 ///
@@ -30,8 +33,23 @@ pub fn append(
     let holder = Holder { operator, verb: "evidence".to_string(), since: machine.now() };
     let _lock = lock::wait(&settings.run.join("evidence.lock"), &holder, PATIENCE)?;
     let records = records.into_iter().map(|record| with_who(record, fingerprint)).collect();
-    let appended = chain::append(machine, &chain_of(settings, fingerprint), records)?;
+    let path = chain_of(settings, fingerprint);
+    set_aside(machine, &path)?;
+    let appended = chain::append(machine, &path, records)?;
     Ok(FromHost::Appended { head: appended.head })
+}
+
+/// A chain that somebody changed is kept as it is, beside a new one: what is recorded from now on can be relied on, and
+/// what was done to the old one can be looked into. Readers are told of it as long as it lies there.
+fn set_aside(machine: &mut dyn Machine, path: &Path) -> Result<()> {
+    let content = machine.read(path)?.unwrap_or_default();
+    // Half a line at the end was left by a crash, and is dealt with where lines are appended.
+    let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    if chain::verify(&content[..whole]).is_err() {
+        let aside = format!("{}{BROKEN}{}", path.display(), machine.now());
+        machine.rename(path, Path::new(&aside))?;
+    }
+    Ok(())
 }
 
 /// What control says about itself does not count; what sshd saw does.
@@ -65,12 +83,14 @@ pub fn read(machine: &dyn Machine, settings: &Settings, newest: u32) -> Result<F
         if let Some(half) = name.split_once(".jsonl.torn-").map(|(writer, _)| writer) {
             broken.push(format!("{half}: half a line that a crash left lies in {name}"));
         }
-        let Some(writer) = name.strip_suffix(".jsonl") else { continue };
+        let set_aside = name.split_once(BROKEN).and_then(|(kept, _)| kept.strip_suffix(".jsonl"));
+        let Some(writer) = name.strip_suffix(".jsonl").or(set_aside) else { continue };
         let content = machine.read(&settings.evidence().join(&name))?.unwrap_or_default();
         let lines = match chain::verify(&content) {
             Ok(lines) => lines,
             Err(found) => {
-                broken.push(format!("{writer}: line {}: {}", found.line, found.why));
+                let place = set_aside.map_or(String::new(), |_| format!(" (kept in {name}, a new chain was begun)"));
+                broken.push(format!("{writer}: line {}: {}{place}", found.line, found.why));
                 let good = content.split_inclusive(|byte| *byte == b'\n').take(found.line - 1).flatten().copied();
                 chain::verify(&good.collect::<Vec<u8>>()).unwrap_or_default()
             }

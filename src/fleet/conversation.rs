@@ -138,6 +138,12 @@ impl Conversation {
         self.lost.clone()
     }
 
+    /// The key with which the host let us in, when it can be reached and says so.
+    pub(super) fn fingerprint(&mut self) -> Option<String> {
+        self.open().ok()?;
+        self.fingerprint.clone()
+    }
+
     /// The stream is open.
     pub(super) fn is_open(&self) -> bool {
         self.wire.is_some()

@@ -1,6 +1,6 @@
 //! Waits for many hosts at once. Holds no connection: each host's thread does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
@@ -20,6 +20,8 @@ pub(super) struct Coordinator {
     shared: Shared,
     workers: BTreeMap<String, Worker>,
     checked: BTreeMap<String, Checked>,
+    /// Hosts that are connected to before anything is asked of them.
+    expected: BTreeSet<String>,
     work: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
 }
@@ -67,7 +69,36 @@ impl Coordinator {
     pub(super) fn new(shared: Shared) -> Coordinator {
         let work = Arc::new(Semaphore::new(shared.settings.parallel.max(1)));
         let handshakes = Arc::new(Semaphore::new(shared.settings.handshakes.max(1)));
-        Coordinator { shared, workers: BTreeMap::new(), checked: BTreeMap::new(), work, handshakes }
+        Coordinator {
+            shared,
+            workers: BTreeMap::new(),
+            checked: BTreeMap::new(),
+            expected: BTreeSet::new(),
+            work,
+            handshakes,
+        }
+    }
+
+    /// Begins to connect to a host of which something will be asked later. Must be called within the runtime.
+    pub(super) fn expect(&mut self, host: &str) {
+        if self.workers.contains_key(host) {
+            return;
+        }
+        let worker = Worker::start(host, &self.shared);
+        self.workers.insert(host.to_string(), worker.clone());
+        self.expected.insert(host.to_string());
+        let (shared, handshakes) = (self.shared.clone(), Arc::clone(&self.handshakes));
+        tokio::spawn(async move {
+            let _logging_in = handshakes.acquire().await;
+            // A failure is kept in `lost`, where the first order finds it.
+            let _ = worker.ask(&shared, Conversation::open).await;
+        });
+    }
+
+    /// The key with which a host let us in, when it says so. The stream is made when there is none, and stays open.
+    pub(super) async fn fingerprint(&mut self, host: &str) -> Option<String> {
+        let worker = self.workers.entry(host.to_string()).or_insert_with(|| Worker::start(host, &self.shared)).clone();
+        worker.ask(&self.shared, Conversation::fingerprint).await.ok().flatten()
     }
 
     /// Compares all these catalogs with their hosts.
@@ -275,10 +306,13 @@ impl Coordinator {
         host: &str,
         order: impl FnOnce(&mut Conversation) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        if let Some(worker) = self.workers.get(host)
-            && worker.ask(&self.shared, |host| host.is_open()).await?
-        {
-            return worker.ask(&self.shared, order).await?;
+        if let Some(worker) = self.workers.get(host) {
+            let (open, lost) = worker.ask(&self.shared, |host| (host.is_open(), host.lost())).await?;
+            match lost.filter(|_| self.expected.contains(host)) {
+                Some(failure) => return Err(failure),
+                None if open => return worker.ask(&self.shared, order).await?,
+                None => {}
+            }
         }
         let _logging_in = self.handshakes.acquire().await;
         let worker = Worker::start(host, &self.shared);

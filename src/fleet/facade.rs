@@ -67,6 +67,18 @@ impl Fleet {
         &self.stop
     }
 
+    /// Begins to connect to a host of which something will be asked later, and does not wait for it.
+    pub fn expect(&mut self, host: &str) {
+        let _within = self.handle.enter();
+        self.coordinator.expect(host);
+    }
+
+    /// The key with which a host let us in, `SHA256:...`; `None` when it does not say or cannot be reached. Its stream stays
+    /// open.
+    pub fn fingerprint(&mut self, host: &str) -> Option<String> {
+        self.handle.block_on(self.coordinator.fingerprint(host))
+    }
+
     /// Connects to every request's host and compares its catalog. The streams stay open.
     pub fn check(&mut self, requests: Vec<Request>) -> BTreeMap<String, Checked> {
         self.handle.block_on(self.coordinator.check(requests))

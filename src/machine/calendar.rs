@@ -43,6 +43,17 @@ pub fn moment(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_moment_is_read_back_in_every_zone() {
+        for second in [0, 951_782_400, 1_529_489_100, 4_107_542_400] {
+            assert_eq!(super::moment(&super::utc(second)), Some(second));
+        }
+        assert_eq!(super::moment("2018-06-20T12:05:00.123456789+02:00"), Some(1_529_489_100));
+        assert_eq!(super::moment("2018-06-20T06:35:00-03:30"), Some(1_529_489_100));
+        assert_eq!(super::moment("yesterday"), None);
+        assert_eq!(super::moment("2018-06-20T12:05:00"), None);
+    }
+
     use super::*;
 
     #[test]

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::health::Health;
 pub use framing::{read_line, write_line};
-pub use procedure::{Act, Acted, Health, Order, Place};
+pub use procedure::{Act, Acted, Order, Place};
 
 use crate::catalog::{Area, Catalog, Stage};
 use crate::resources::{Action, Change, SecretTable, Signed, SigningRequest};
@@ -288,6 +289,15 @@ pub enum FromHost {
         id: String,
         /// Its owner.
         owner: String,
+    },
+    /// A resource is as far as it can be now; what is left comes with an apply after its time.
+    Waits {
+        /// The resource.
+        id: String,
+        /// Its owner.
+        owner: String,
+        /// Seconds since 1970-01-01T00:00:00Z.
+        not_before: i64,
     },
     /// A notification was paid.
     Notified {

@@ -4,9 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Holder, Operator};
+use crate::backup::ladder::{Check, Task, Verification};
 use crate::backup::prune::{Keep, Pruned, Verified};
+use crate::backup::restore;
 use crate::backup::run::Run;
 use crate::catalog::Catalog;
+use crate::health::Health;
 use crate::resources::SecretTable;
 
 /// One act for one tenant. The first one takes the tenant's lock, which is held until [`Act::Release`] or the end of the
@@ -67,6 +70,14 @@ pub enum Act {
     },
     /// Take a backup. Answered by [`Acted::BackedUp`], with [`super::FromHost::Doing`] before it.
     Backup,
+    /// Take a step of a restore. Answered by [`Acted::Restored`], with [`super::FromHost::Doing`] before it.
+    Restore(Box<restore::Step>),
+    /// Prove the newest backup of the tenant, as far up as the task says. Answered by [`Acted::Verified`], with
+    /// [`super::FromHost::Doing`] before it.
+    Verify(Box<Task>),
+    /// Try to delete from the tenant's repository with what this host has, which must be refused. Answered by
+    /// [`Acted::Tried`].
+    TryToDelete,
     /// The procedure is over for this tenant: free its lock. Answered by [`Acted::Done`].
     Release,
 }
@@ -80,29 +91,6 @@ pub struct Place {
     pub repository: String,
     /// The Unix account whose files it has; `None` is root.
     pub account: Option<String>,
-}
-
-/// Where an application answers for its health.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Health {
-    /// Its unix socket, or none when it listens on a port.
-    pub socket: Option<String>,
-    /// Its port on the loopback address.
-    pub port: Option<u16>,
-    /// The name it answers under.
-    pub host_name: String,
-    /// The path of the page.
-    pub path: String,
-    /// HTTP method.
-    pub method: String,
-    /// What is sent along, with its media type.
-    pub body: Option<(String, String)>,
-    /// The status of a healthy answer.
-    pub status: u16,
-    /// Words that a healthy answer has in it.
-    pub contains: Option<String>,
-    /// Seconds after which it counts as unhealthy.
-    pub patience: u32,
 }
 
 /// What came of an act.
@@ -119,6 +107,12 @@ pub enum Acted {
     Pruned(Pruned),
     /// A backup was tried; how it ended is in the record of the run.
     BackedUp(Box<Run>),
+    /// What came of a step of a restore.
+    Restored(Box<restore::Answer>),
+    /// A backup was verified as far as it could be.
+    Verified(Box<Verification>),
+    /// Deleting was tried.
+    Tried(Box<Check>),
     /// Somebody holds the tenant's lock, or the host's for too long; nothing was done.
     Busy(Holder),
     /// It could not be done, with the host's own words. What was done before that stays.

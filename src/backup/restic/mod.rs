@@ -4,6 +4,7 @@
 //! Debian 12 has no others.
 
 mod capabilities;
+mod prove;
 mod refusal;
 mod said;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 pub use capabilities::{Capabilities, MINIMUM, Version};
+pub use prove::{Checked, packs};
 pub use refusal::{Refusal, Trouble};
 pub use said::{Progress, Summary};
 

@@ -2,9 +2,13 @@
 
 mod accept;
 mod list;
+mod live;
+mod place;
 mod prune;
+mod restore;
 mod run;
 mod tenants;
+mod verify;
 
 use crate::cli::{Backup, Global};
 use crate::failure::Result;
@@ -17,6 +21,8 @@ pub(super) fn run(global: &Global, what: &Backup, out: &Out) -> Result<()> {
         Backup::Run { tenants, way } => run::run(global, tenants, way, out),
         Backup::Prune { members, way } => prune::run(global, members, way, out),
         Backup::Accept { tenants, way } => accept::run(global, tenants, way, out),
+        Backup::Restore(wanted) => restore::run(global, wanted, out),
+        Backup::Verify(options) => verify::run(global, options, out),
         Backup::List { tenants, way } => list::run(global, tenants, way, out),
     }
 }

@@ -46,7 +46,7 @@ unknown field of `file` `mod`: did you mean `mode`? There are: confirm, content,
 6 |     - file: { path: \"/etc/{{ tenant.idd }}\", content: x, mod: \"0644\" }
   |                                                          ^^^
 
-unknown template `tenant/ngin.conf.tera`: did you mean `tenant/nginx.conf.tera`? There are: backup/authorized_keys.tera, backup/configuration.json.tera, backup/copy.conf.tera, backup/copy.service.tera, backup/copy.timer.tera, backup/ssh.conf.tera, backup/ssh.key.tera, backup/tenant.service.tera, backup/tenant.timer.tera, dns/keys-restore.service.tera, dns/keys.service.tera, dns/keys.timer.tera, dns/knot-unit.conf.tera, dns/knot.conf.tera, dns/transfer.conf.tera, dns/zone.conf.tera, host/nftables.conf.tera, host/nginx.conf.tera, host/pg_hba.conf.tera, host/postgresql-unit.conf.tera, host/postgresql.conf.tera, host/sshd.conf.tera, host/sudoers.tera, host/unattended-upgrades.tera, tenant/environment.tera, tenant/logrotate.tera, tenant/nginx.conf.tera, tenant/pgpass.tera, tenant/unit.service.tera
+unknown template `tenant/ngin.conf.tera`: did you mean `tenant/nginx.conf.tera`? There are: tenant/environment.tera, tenant/logrotate.tera, tenant/nginx.conf.tera, tenant/pgpass.tera, tenant/unit.service.tera
  --> playbooks/tenant.yml:7:39
   |
 7 |     - file: { path: /etc/b, template: tenant/ngin.conf.tera }

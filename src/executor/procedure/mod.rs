@@ -2,6 +2,7 @@
 
 mod ask;
 mod bring;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use super::journal::Journal;
 use super::lock::{self, Lock, Taken};
 use super::store::Settings;
 use super::wire::Wire;
+use crate::backup::ladder::try_to_delete;
 use crate::backup::prune::note_verified;
 use crate::backup::run::Remembered;
 use crate::backup::take::Step;
@@ -140,6 +142,26 @@ impl<'a> Procedure<'a> {
                     self.wire.send(doing(&order.tenant, step, since.elapsed()))
                 })?;
                 Ok(Acted::BackedUp(Box::new(run)))
+            }
+            Act::Restore(step) => {
+                note(machine, "restore")?;
+                let began = Instant::now();
+                let mut tell = |what: &str, done, total| {
+                    self.wire.check()?;
+                    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    let (tenant, what) = (order.tenant.clone(), what.to_string());
+                    self.wire.send(FromHost::Doing { tenant, what, done, total, milliseconds })
+                };
+                let answer = backup::restore(machine, self.settings, holder, order, step, &mut tell)?;
+                Ok(Acted::Restored(Box::new(answer)))
+            }
+            Act::Verify(task) => {
+                note(machine, "verify")?;
+                Ok(Acted::Verified(Box::new(verify::verify(machine, self.wire, order, task)?)))
+            }
+            Act::TryToDelete => {
+                note(machine, "try to delete")?;
+                Ok(Acted::Tried(Box::new(try_to_delete(machine, &order.tenant)?)))
             }
             Act::Release => {
                 self.tenants.remove(&order.tenant);

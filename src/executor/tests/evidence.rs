@@ -51,6 +51,25 @@ fn a_broken_chain_is_told_with_its_place_and_its_good_lines_are_given() {
 }
 
 #[test]
+fn after_a_break_a_new_chain_begins_and_the_old_one_is_kept() {
+    let mut host = Host::new();
+    append(&mut host.fake, &host.settings, None, vec![json!({ "n": 1 }), json!({ "n": 2 })]).unwrap();
+    let path = "/var/lib/comuni/evidence/unknown.jsonl";
+    let forged = host.text(path).replace("\"n\":1", "\"n\":7");
+    *host.fake.world.content_mut(path).unwrap() = forged.clone().into_bytes();
+    append(&mut host.fake, &host.settings, None, vec![json!({ "n": 3 })]).unwrap();
+    append(&mut host.fake, &host.settings, None, vec![json!({ "n": 4 })]).unwrap();
+    let (chains, broken) = chains(&host, 10);
+    let numbers: Vec<Value> =
+        chains.iter().flat_map(|(_, lines)| lines).map(|line| line["record"]["n"].clone()).collect();
+    assert_eq!(numbers, [json!(3), json!(4)]);
+    let kept = format!("{path}.broken-{}", host.fake.world.now);
+    assert_eq!(host.text(&kept), forged);
+    assert_eq!(broken.len(), 1);
+    assert!(broken[0].contains("line 1") && broken[0].contains("a new chain was begun"), "{broken:?}");
+}
+
+#[test]
 fn evidence_needs_no_catalog() {
     let mut host = Host::new();
     let (ended, heard) = host.converse(|control| {

@@ -1,5 +1,7 @@
 //! Acts of a procedure, one after the other on one stream.
 
+use std::time::{Duration, Instant};
+
 use super::scripted::{Script, World};
 use crate::failure::Kind;
 use crate::fleet::{Event, Settings};
@@ -28,6 +30,31 @@ fn the_stream_stays_open_between_two_acts_and_ends_well() {
     assert_eq!(ended.traffic["db1"].execs, 1);
     assert_eq!(world.told("db1"), ["act for c_e863-albo", "act for c_e863-albo", "end"]);
     assert!(world.events().iter().any(|event| matches!(event, Event::Started { id, .. } if id == "file:/etc/x")));
+}
+
+#[test]
+fn a_host_that_is_expected_is_connected_to_meanwhile_and_says_with_which_key() {
+    let slow = Script { login: Duration::from_millis(400), ..Script::default() };
+    let world = World::new([
+        ("app1", slow.clone()),
+        ("db1", slow),
+        ("ops1", Script { unreachable: true, ..Script::default() }),
+    ]);
+    let mut fleet = world.fleet(Settings::default());
+    let begun = Instant::now();
+    ["app1", "db1", "ops1"].iter().for_each(|host| fleet.expect(host));
+    assert!(begun.elapsed() < Duration::from_millis(200), "nobody waits");
+    assert_eq!(fleet.fingerprint("app1").as_deref(), Some("SHA256:of app1"));
+    assert_eq!(fleet.fingerprint("ops1"), None);
+    assert_eq!(fleet.act("db1", order()).unwrap(), Acted::Sessions(1));
+    assert!(begun.elapsed() < Duration::from_millis(700), "both logged in at once: {:?}", begun.elapsed());
+    assert_eq!(world.most_logging_in(), 3);
+    assert_eq!(fleet.append("app1", vec![]).unwrap(), "head");
+    assert!(fleet.append("ops1", vec![]).unwrap_err().message.contains("no route"), "and is not tried again");
+    let ended = fleet.end();
+    assert_eq!((ended.traffic["app1"].execs, ended.traffic["db1"].execs), (1, 1));
+    assert_eq!(world.told("app1"), ["append 0", "end"]);
+    assert_eq!(world.events().iter().filter(|event| matches!(event, Event::Lost { .. })).count(), 1);
 }
 
 #[test]

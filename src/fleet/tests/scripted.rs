@@ -297,7 +297,8 @@ impl Run {
 
     fn play(&mut self) {
         let (version, boot_id) = ("0".to_string(), "b".to_string());
-        self.say(FromHost::Hello { protocol: self.script.protocol, version, boot_id, fingerprint: None });
+        let fingerprint = Some(format!("SHA256:of {}", self.host));
+        self.say(FromHost::Hello { protocol: self.script.protocol, version, boot_id, fingerprint });
         while let Ok(message) = self.told.recv() {
             match message {
                 ToHost::Alive => self.world.note(&self.host, "alive"),

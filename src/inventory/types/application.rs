@@ -30,6 +30,10 @@ pub struct Application {
     /// The first of the three levels of defaults.
     #[serde(default)]
     pub defaults: TenantDefaults,
+    /// Questions to a restored copy of the database, each with the numbers that answer it well. What they read cannot be
+    /// changed by them.
+    #[serde(default)]
+    pub assertions: Vec<Assertion>,
     /// What can be run.
     pub releases: BTreeMap<String, Release>,
 }
@@ -122,6 +126,20 @@ pub struct Database {
 pub enum Engine {
     /// PostgreSQL of Debian 12.
     Postgresql,
+}
+
+/// A question to a restored copy of the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assertion {
+    /// What it asks, for a person.
+    pub name: String,
+    /// A `select` of one whole number.
+    pub query: String,
+    /// The least that it may be.
+    pub at_least: Option<i64>,
+    /// The most that it may be.
+    pub at_most: Option<i64>,
 }
 
 /// How the health of a tenant is asked.

@@ -18,6 +18,34 @@ pub struct Backup {
     #[serde(default = "spread")]
     #[schemars(range(min = 0, max = 720))]
     pub spread_minutes: u32,
+    /// How often they are proven.
+    #[serde(default)]
+    pub prove: Prove,
+}
+
+/// How often backups are proven by `comuni backup verify --due`. Freshness is looked at in every run, and a part of each
+/// repository is read once a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Prove {
+    /// Days in which all of a repository is read, a part each day; 7 when not said.
+    #[schemars(range(min = 1, max = 100))]
+    pub read_days: u32,
+    /// Each tenant is restored and compared once in so many days (L4 and L5); 7 when not said.
+    #[schemars(range(min = 1, max = 31))]
+    pub restore_days: u32,
+    /// Its application is started on the copy once in so many days (L6); 30 when not said.
+    #[schemars(range(min = 1, max = 92))]
+    pub start_days: u32,
+    /// The second copy is proven, and deleting is tried, once in so many days (L7); 90 when not said.
+    #[schemars(range(min = 1, max = 366))]
+    pub survive_days: u32,
+}
+
+impl Default for Prove {
+    fn default() -> Prove {
+        Prove { read_days: 7, restore_days: 7, start_days: 30, survive_days: 90 }
+    }
 }
 
 fn spread() -> u32 {

@@ -6,12 +6,16 @@ mod consortium;
 mod dns;
 mod host;
 mod member;
+mod monitoring;
 
-pub use application::{Application, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults};
-pub use backup::{Backup, BackupPolicy};
+pub use application::{
+    Application, Assertion, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults,
+};
+pub use backup::{Backup, BackupPolicy, Prove};
 pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaults, SizeClass};
 pub use dns::{
     Dns, Dnssec, Domain, DomainMode, Exchanger, Mail, NameServer, Pec, Site, Timers, Waiver, ZoneLimits, ZoneRecord,
 };
 pub use host::{Capacity, Host, HostAuthority, Hosts, Login, Role, Sudo, Transport};
 pub use member::{Contacts, Member, MemberKind, Membership, Placement, Population, Status, Tenant};
+pub use monitoring::{MailRelay, Monitoring, Recipient, Severity};

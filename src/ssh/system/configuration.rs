@@ -72,6 +72,10 @@ pub(super) fn text(
         let _ = writeln!(text, "  IdentityFile {}", path(&file)?);
     }
     text.push_str(OURS);
+    if credentials.passphrase.is_some() {
+        // So that ssh asks our program for it, which answers nothing else; once is enough.
+        text.push_str("  BatchMode no\n  NumberOfPasswordPrompts 1\n");
+    }
     text.push_str(THEIRS);
     Ok(text)
 }

@@ -4,6 +4,7 @@
 
 mod channel;
 mod configuration;
+mod passphrase;
 mod refusal;
 mod session;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use channel::SystemChannel;
+use passphrase::Passphrase;
 pub(super) use session::SystemSession;
 
 use super::shown::{self, ShownKey};
@@ -29,6 +31,7 @@ pub(super) struct System {
     folder: TempDir,
     targets: BTreeMap<String, Target>,
     limits: Limits,
+    passphrase: Option<Passphrase>,
 }
 
 impl System {
@@ -44,7 +47,8 @@ impl System {
         let unwritten =
             |error: std::io::Error| Failure::operation(format!("cannot write a configuration for ssh: {error}"));
         let folder = tempfile::Builder::new().prefix("comuni-ssh-").tempdir().map_err(unwritten)?;
-        let system = System { folder, targets: targets.clone(), limits: limits.clone() };
+        let passphrase = Passphrase::of(credentials, folder.path()).map_err(unwritten)?;
+        let system = System { folder, targets: targets.clone(), limits: limits.clone(), passphrase };
         let configuration = configuration::text(targets, credentials, limits, &system.known_hosts())?;
         configuration::write(&system.configuration(), &configuration).map_err(unwritten)?;
         configuration::write(&system.known_hosts(), &configuration::known_hosts(targets)).map_err(unwritten)?;

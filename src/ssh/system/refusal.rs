@@ -112,7 +112,7 @@ fn not_let_in(target: &Target, words: &str) -> Failure {
     ))
     .hint(format!(
         "put the public key into `~{}/.ssh/authorized_keys` on the machine, or load a key that is there with `ssh-add`: \
-         over the system's ssh a key with a passphrase works only from the agent",
+         over the system's ssh a key with a passphrase works from the agent, or when `--key` names it",
         target.user
     ))
 }

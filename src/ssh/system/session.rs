@@ -9,7 +9,7 @@ use super::super::host_key::HostKey;
 use super::super::{Channel, Proof, Session, Target, Traffic};
 use super::System;
 use super::channel::SystemChannel;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, not_started};
 use crate::failure::Result;
 
 /// Before the second attempt; doubled before each later one, up to [`LONGEST_PAUSE`].
@@ -45,6 +45,9 @@ impl SystemSession {
             &self.target.name,
             command,
         ]);
+        let passphrase = self.system.passphrase.as_ref().map(|passphrase| passphrase.ready_for(&mut ssh)).transpose();
+        // It lies ready until ssh has logged in, and no longer.
+        let _ready = passphrase.map_err(|error| Refusal::of(not_started(&self.target, &error)))?;
         let mut channel = SystemChannel::start(ssh, &self.system, &self.target).map_err(Refusal::of)?;
         channel.log_in(self.traffic, Instant::now() + self.system.patience())?;
         Ok(channel)

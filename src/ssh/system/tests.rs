@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::super::sshd::{Sshd, keygen};
-use super::super::{Channel, Credentials, Exit, Limits, Logins, Proof, Target, Transport};
+use super::super::{Channel, Concealed, Credentials, Exit, Limits, Logins, Proof, Target, Transport};
 use crate::failure::Result;
 
 fn run(targets: &[Target], credentials: &Credentials, host: &str) -> Result<Exit> {
@@ -97,6 +98,41 @@ fn nobody_is_asked_whatever_is_missing() {
     sshd.credentials.key_files = vec![sshd.path("locked")];
     let failure = run(std::slice::from_ref(&sshd.target), &sshd.credentials, "app1").unwrap_err();
     assert!(failure.message.contains("let us in as") && failure.hints[0].contains("ssh-add"), "{failure:?}");
+}
+
+#[test]
+fn a_passphrase_reaches_ssh_and_those_on_the_way_and_is_left_nowhere() {
+    let mut jump = Sshd::start(&[]).over(Transport::System);
+    let second = Sshd::start(&[]).over(Transport::System);
+    let public = jump.keygen("locked", &["-t", "ed25519", "-N", "una 'frase' \\ $HOME "]);
+    for at in [jump.path("authorized_keys"), second.path("authorized_keys")] {
+        std::fs::write(at, &public).unwrap();
+    }
+    let behind = Target { name: "app2".to_string(), via: Some("app1".to_string()), ..second.target.clone() };
+    let targets = [jump.target.clone(), behind];
+    jump.credentials.key_files = vec![jump.path("locked")];
+    jump.credentials.passphrase = Some(Concealed::new("una 'frase' \\ $HOME ".to_string()));
+    let logins = Logins::new(targets.to_vec(), jump.credentials.clone(), Limits::default());
+    let seen = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for host in ["app1", "app2", "app1", "app2"] {
+            let (logins, seen) = (&logins, &seen);
+            scope.spawn(move || {
+                let channel = logins.connect(host).unwrap().exec("cat").unwrap();
+                for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+                    let of = |what: &str| std::fs::read(entry.path().join(what)).unwrap_or_default();
+                    seen.lock().unwrap().extend([of("cmdline"), of("environ")].concat());
+                }
+                assert!(channel.finish(Duration::from_secs(30)).unwrap().1.success());
+            });
+        }
+    });
+    let seen = String::from_utf8_lossy(&seen.into_inner().unwrap()).into_owned();
+    assert!(seen.contains("SSH_ASKPASS") && !seen.contains("una 'frase'"));
+
+    jump.credentials.passphrase = Some(Concealed::new("un'altra".to_string()));
+    let failure = run(&targets, &jump.credentials, "app1").unwrap_err();
+    assert!(failure.message.contains("let us in as"), "{failure}");
 }
 
 #[test]
