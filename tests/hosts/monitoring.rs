@@ -67,7 +67,9 @@ fn exporters_answer_the_monitoring_host_and_nobody_else() {
     lab();
     for (host, port) in [("app1", 9100), ("db1", 9100), ("db1", 9187)] {
         let address = lab_does(&["address", host]);
-        let ask = format!("curl --silent --max-time 3 --output /dev/null --write-out %{{http_code}} http://{address}:{port}/metrics");
+        let ask = format!(
+            "curl --silent --max-time 3 --output /dev/null --write-out %{{http_code}} http://{address}:{port}/metrics"
+        );
         assert_eq!(on(MONITOR, &ask), "200", "{host} {port}");
         assert_eq!(on("app2", &format!("{ask} || true")), "000", "{host} {port}");
     }
@@ -90,7 +92,9 @@ fn a_rule_broken_by_hand_is_mended_and_a_template_with_a_bad_rule_changes_nothin
     // It is a rule, but its tests do not hold: a host that is down for a day would tell nobody.
     let silent = shipped.replacen("for: {{ m3 }}", "for: {{ d1 }}", 1);
     assert_ne!(silent, shipped);
-    for (bad, words) in [(silent, "HostDown"), (shipped.replacen("max by (host, database)", "max by host, database", 1), "parse")] {
+    for (bad, words) in
+        [(silent, "HostDown"), (shipped.replacen("max by (host, database)", "max by host, database", 1), "parse")]
+    {
         std::fs::write(&template, bad).unwrap();
         let refused = lab.comuni(&["apply", "--yes", "--area", "monitoring"]);
         std::fs::remove_file(&template).unwrap();
@@ -109,7 +113,8 @@ fn a_tenant_that_is_no_more_is_asked_no_more() {
     let lab = lab();
     let file = lab.varese().join("members/monvalle.yml");
     let tenant = ("tenant".to_string(), "c_f703-albo".to_string());
-    let seen = |wanted: bool| targets().keys().any(|(job, name)| *job == tenant.0 && name.starts_with(&tenant.1)) == wanted;
+    let seen =
+        |wanted: bool| targets().keys().any(|(job, name)| *job == tenant.0 && name.starts_with(&tenant.1)) == wanted;
     assert!(seen(true), "{:?}", targets());
     let edited = lab.edit(&file, |text| text.replace("status: active", "status: leaving"));
     lab.comuni(&["apply", "--yes", "--area", "monitoring", "--member", "monvalle"]).ends_with(0);
@@ -148,7 +153,10 @@ http.server.ThreadingHTTPServer(("0.0.0.0", 9480), Hook).serve_forever()
         let address = lab_does(&["address", MONITOR]);
         on(RECEIVER, &format!("rm -f /run/told; cat > /run/hook.py <<'PYTHON'\n{program}PYTHON\n"));
         on(RECEIVER, &format!("nft insert rule inet comuni input ip saddr {address} tcp dport 9480 accept"));
-        on(RECEIVER, "test -x /usr/bin/python3 || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3 >/dev/null; systemd-run --quiet --unit=test-hook python3 /run/hook.py");
+        on(
+            RECEIVER,
+            "test -x /usr/bin/python3 || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3 >/dev/null; systemd-run --quiet --unit=test-hook python3 /run/hook.py",
+        );
         Receiver
     }
 }
