@@ -58,6 +58,27 @@ Exit codes: 0 done; 3 some repositories not; 1 none; 6 somebody holds a tenant; 
         #[command(flatten)]
         way: Way,
     },
+    /// Bring a backup back: beside everything that is live, or in its place
+    ///
+    /// By default the backup comes into a folder on the host that keeps the backups: `database.dump`, `files`,
+    /// `manifest.json`. It is proven to be what its manifest says, and nothing live is touched. The folder is for root only
+    /// and is taken away after some days: it holds personal data.
+    ///
+    /// With --in-place the tenant itself goes back: the backup is fetched and proven, what is there is backed up, the
+    /// database is loaded beside and compared row for row; only then the application is stopped, and database and folder
+    /// change places with the old ones, which are kept beside. An application that is not healthy afterwards gets the old
+    /// ones back. Cut off anywhere, the next `comuni apply` or the same command brings it wholly to the one or the other.
+    #[command(after_help = "\
+Examples:
+  comuni backup restore c_e863-albo
+  comuni backup restore c_e863-albo --at 2026-11-20 --database
+  comuni backup restore c_e863-albo --path allegati/2026/delibera-12.pdf --to /var/tmp/delibera
+  comuni backup restore c_e863-albo --in-place
+  comuni backup restore c_e863-albo --in-place --confirm c_e863-albo    # without a terminal
+  comuni backup restore c_e863-albo --drop
+
+Exit codes: 0 done; 1 failed, and everything is as before; 3 some tenants; 4 the backup is damaged; 5 there is none; 6 busy; 64 refused")]
+    Restore(Restore),
     /// Prove backups: restore them and compare, row for row, and start the application on the copy
     ///
     /// The host with the role `verification` does it, in a place of its own that is removed always. Every result is
@@ -88,6 +109,55 @@ Exit codes: 0 every tenant has a backup within its RPO; 5 one has not; 4 a chain
         #[command(flatten)]
         way: Way,
     },
+}
+
+/// What to restore, and where to.
+#[derive(Debug, Clone, Args)]
+pub struct Restore {
+    /// Tenants: c_e863-albo
+    #[arg(value_name = "TENANT", required = true)]
+    pub tenants: Vec<String>,
+    /// This snapshot, by all 64 digits of its id or at least the first eight; also a partial one
+    ///
+    /// When not said: the newest complete one of the tenant. A snapshot of another tenant is refused.
+    #[arg(long, value_name = "ID", conflicts_with = "at")]
+    pub snapshot: Option<String>,
+    /// The newest complete one that is not later than this: a moment, a day (its beginning), or how long ago (12h, 7d)
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<String>,
+    /// Only the database
+    #[arg(long, conflicts_with_all = ["files", "path"])]
+    pub database: bool,
+    /// Only the files
+    #[arg(long)]
+    pub files: bool,
+    /// Only this file or folder below the data folder
+    #[arg(long, value_name = "PATH", conflicts_with = "in_place")]
+    pub path: Option<String>,
+    /// Folder on the host of the backups: empty or not there yet; /var/lib/comuni-restored/... when not said
+    #[arg(long, value_name = "FOLDER", conflicts_with = "in_place")]
+    pub to: Option<String>,
+    /// From the second copy, on the host that keeps it
+    #[arg(long, conflicts_with = "in_place")]
+    pub copy: bool,
+    /// How many days the folder, or what was kept of before, stays
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub days: u16,
+    /// In the place of what is there: the application is stopped, and what it has now is kept beside
+    #[arg(long)]
+    pub in_place: bool,
+    /// The tenant's name once more; compulsory without a terminal
+    #[arg(long, value_name = "TENANT", requires = "in_place")]
+    pub confirm: Option<String>,
+    /// Do not back up first what is there: when it is so damaged that this cannot be done
+    #[arg(long, requires = "in_place")]
+    pub without_safety_backup: bool,
+    /// Take away the folders of these tenants, and what restores in place have kept of them
+    #[arg(long = "drop", conflicts_with_all = ["snapshot", "at", "database", "files", "path", "to", "copy", "in_place"])]
+    pub drop_all: bool,
+    /// How to reach the hosts.
+    #[command(flatten)]
+    pub way: Way,
 }
 
 /// Options of `backup verify`.

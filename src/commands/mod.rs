@@ -6,6 +6,7 @@ mod archives;
 mod backup;
 mod brake;
 mod dns;
+mod health;
 mod history;
 mod hosts;
 mod inventory;
@@ -13,6 +14,7 @@ mod manual;
 mod plan;
 mod procedure;
 mod records;
+mod restore_test;
 mod saved;
 mod secrets;
 mod survey;
@@ -47,6 +49,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         }
         Verb::SignOff { plan_file, key, yes } => saved::sign_off(plan_file, key, *yes, out),
         Verb::Backup(what) => backup::run(global, what, out),
+        Verb::Report(what) => restore_test::run(global, what, out),
         Verb::Dns(what) => dns::run(global, what, out),
         Verb::Secrets(what) => secrets::run(global, what, out),
         Verb::History { member, last, since, way } => {

@@ -238,6 +238,13 @@ impl Procedure {
         Ok(differing)
     }
 
+    /// Remembers that something of a tenant was changed by an act.
+    pub(super) fn changed(&mut self, host: &str, subject: &Subject, id: String) {
+        *self.hosts.entry(host.to_string()).or_default() += 1;
+        let (host, owner) = (host.to_string(), subject.owner.clone());
+        self.record.changes.push(ChangeRecord { host, id, owner, action: Action::Change });
+    }
+
     /// Lets go of a tenant on these hosts. What cannot be told is let go of when the connection ends.
     pub(super) fn release<'h>(&mut self, hosts: impl IntoIterator<Item = &'h str>, subject: &Subject) {
         for host in hosts {
@@ -262,9 +269,7 @@ impl Procedure {
             id: Some(id.clone()),
             message: failure.message.clone(),
         });
-        let hints = failure.hints.iter().map(|hint| format!("\nhint: {hint}"));
-        let message = [failure.message.clone()].into_iter().chain(hints).collect();
-        self.progress.step(&host, &Step::Failed { id, owner, message });
+        self.progress.step(&host, &Step::Failed { id, owner, message: failure.told() });
     }
 
     /// Somebody wants the run to stop.

@@ -3,6 +3,7 @@
 //! A record waits in the operator's outbox until the control host has it in its chain; readers merge both.
 
 pub mod clock;
+pub mod documents;
 pub mod history;
 mod outbox;
 mod record;

@@ -14,10 +14,10 @@ use crate::backup::prune::{self, Keep, Pruned};
 use crate::backup::restic::Repository;
 use crate::backup::run::{FOLDER, Remembered, Run};
 use crate::backup::take::{self, Step, Tell};
-use crate::backup::{copy, metrics};
+use crate::backup::{copy, metrics, restore};
 use crate::failure::{Failure, Kind, Result};
 use crate::machine::Machine;
-use crate::protocol::{Holder, Operator, Place};
+use crate::protocol::{Holder, Operator, Order, Place};
 
 /// How long another run's record is waited for: an append takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -113,6 +113,43 @@ pub fn prune(
     let _lock = lock::wait(&settings.run.join("backup.lock"), holder, PATIENCE)?;
     chain::append(machine, &runs(), vec![record])?;
     pruned
+}
+
+/// Takes a step of a restore. What came of the ones that leave something is in the host's own chain.
+///
+/// # Errors
+/// When the record cannot be written, or the conversation has to end. How the step ended is in the answer.
+pub fn restore(
+    machine: &mut dyn Machine,
+    settings: &Settings,
+    holder: &Holder,
+    order: &Order,
+    step: &restore::Step,
+    tell: &mut restore::Tell<'_>,
+) -> Result<restore::Answer> {
+    let key = match step {
+        restore::Step::Choose { from: restore::From::Here { key, .. }, .. }
+        | restore::Step::Unpack { from: restore::From::Here { key, .. }, .. } => order.secrets.value(key),
+        _ => None,
+    };
+    let began = machine.now();
+    let answer = match restore::step(machine, &order.tenant, step, key, tell)? {
+        // The words of a program may repeat what it was given.
+        restore::Answer::Refused { exit, message, hints } => {
+            restore::Answer::Refused { exit, message: order.secrets.mask(&message), hints }
+        }
+        answer => answer,
+    };
+    if let Some(what) = restore::remarkable(step) {
+        let mut record =
+            json!({ "kind": "restore", "tenant": order.tenant, "member": order.owner, "by": lock::words(holder) });
+        record["step"] = json!(what);
+        record["answer"] = json!(answer);
+        (record["began"], record["ended"]) = (json!(began), json!(machine.now()));
+        let _lock = lock::wait(&settings.run.join("backup.lock"), holder, PATIENCE)?;
+        chain::append(machine, &runs(), vec![record])?;
+    }
+    Ok(answer)
 }
 
 fn recorded(machine: &mut dyn Machine, settings: &Settings, holder: &Holder, run: Run) -> Result<Run> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Holder, Operator};
 use crate::backup::ladder::{Check, Task, Verification};
 use crate::backup::prune::{Keep, Pruned, Verified};
+use crate::backup::restore;
 use crate::backup::run::Run;
 use crate::catalog::Catalog;
 use crate::health::Health;
@@ -69,6 +70,8 @@ pub enum Act {
     },
     /// Take a backup. Answered by [`Acted::BackedUp`], with [`super::FromHost::Doing`] before it.
     Backup,
+    /// Take a step of a restore. Answered by [`Acted::Restored`], with [`super::FromHost::Doing`] before it.
+    Restore(Box<restore::Step>),
     /// Prove the newest backup of the tenant, as far up as the task says. Answered by [`Acted::Verified`], with
     /// [`super::FromHost::Doing`] before it.
     Verify(Box<Task>),
@@ -104,6 +107,8 @@ pub enum Acted {
     Pruned(Pruned),
     /// A backup was tried; how it ended is in the record of the run.
     BackedUp(Box<Run>),
+    /// What came of a step of a restore.
+    Restored(Box<restore::Answer>),
     /// A backup was verified as far as it could be.
     Verified(Box<Verification>),
     /// Deleting was tried.

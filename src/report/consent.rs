@@ -25,6 +25,18 @@ pub fn agreement(out: &Out, question: &str, why: &str, remedy: &str) -> Result<b
     Ok(agrees(&answer))
 }
 
+/// Asks for a name to be typed in full, so that nobody destroys what he did not mean.
+///
+/// # Errors
+/// Exit 64 when nobody can be asked.
+pub fn typed(out: &Out, question: &str, name: &str, why: &str, remedy: &str) -> Result<bool> {
+    somebody_must_be_there(out, why, remedy)?;
+    ask(&format!("{question}\nType {name} to go on: "))?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(unreadable)?;
+    Ok(answer.trim() == name)
+}
+
 fn somebody_must_be_there(out: &Out, why: &str, remedy: &str) -> Result<()> {
     match nobody_is_there(out.is_json(), io::stdin().is_terminal(), io::stderr().is_terminal()) {
         None => Ok(()),

@@ -15,7 +15,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use consent::{agreement, consent, prompt_once, prompt_secret};
+pub use consent::{agreement, consent, prompt_once, prompt_secret, typed};
 pub use out::Out;
 pub use plan::{Counts, HostPlan, HostState, PlanView, held};
 pub use progress::{Progress, Step};

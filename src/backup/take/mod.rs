@@ -13,6 +13,7 @@ use super::configuration::Configuration;
 use super::fingerprint;
 use super::manifest::{self, Manifest, State};
 use super::restic::{self, Progress};
+use super::restore;
 use super::run::{Ended, FOLDER, Remembered, Run};
 use crate::failure::{Failure, Kind, Result};
 use crate::machine::{FileKind, Machine, PRIVATE_FILE, make_folder, stopped};
@@ -123,6 +124,10 @@ struct Taking<'a, 't> {
 
 impl Taking<'_, '_> {
     fn whole(mut self) -> Result<()> {
+        if restore::is_half(self.machine, &self.configuration.tenant)? {
+            return Err(Failure::operation("its data are changing their places: a restore of it was cut off")
+                .hint("comuni apply brings it to its end, or the same comuni backup restore"));
+        }
         let version = restic::version(self.machine)?;
         self.run.restic = version.to_string();
         if version.capabilities().unknown {

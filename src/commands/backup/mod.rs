@@ -2,7 +2,10 @@
 
 mod accept;
 mod list;
+mod live;
+mod place;
 mod prune;
+mod restore;
 mod run;
 mod tenants;
 mod verify;
@@ -18,6 +21,7 @@ pub(super) fn run(global: &Global, what: &Backup, out: &Out) -> Result<()> {
         Backup::Run { tenants, way } => run::run(global, tenants, way, out),
         Backup::Prune { members, way } => prune::run(global, members, way, out),
         Backup::Accept { tenants, way } => accept::run(global, tenants, way, out),
+        Backup::Restore(wanted) => restore::run(global, wanted, out),
         Backup::Verify(options) => verify::run(global, options, out),
         Backup::List { tenants, way } => list::run(global, tenants, way, out),
     }

@@ -2,7 +2,7 @@
 
 mod rekey;
 mod rotate;
-mod tenants;
+pub(super) mod tenants;
 
 use super::inventory::read;
 use crate::cli::{Global, Identity, Secrets};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, Entry};
+use crate::commands::health::health;
 use crate::commands::procedure::Subject;
 use crate::compile::{Selection, compile, tenant_values};
 use crate::failure::{Failure, Result};
@@ -10,9 +11,7 @@ use crate::inventory::{Inventory, select};
 use crate::protocol::Health;
 use crate::resources::Resource;
 use crate::secrets::{ACTIVE_TOKENS, PASSWORD_TOKENS, Token};
-
-/// Seconds in which an application must become healthy after a restart, unless its catalogue grants it more.
-const PATIENCE: u32 = 60;
+use crate::templates::Templates;
 
 /// A tenant with a database, and what of it the steps of a rotation bring.
 pub(super) struct Tenant {
@@ -55,6 +54,7 @@ pub(super) fn chosen(inventory: &Inventory, members: &[String], applications: &[
     let applications = select::applications(inventory, applications)?;
     let owners = members.iter().map(|slug| inventory.members[slug].code.clone()).collect();
     let catalogs = compile(inventory, &Selection { owners, ..Selection::default() })?.catalogs;
+    let templates = Templates::load(&inventory.layers)?;
     let mut tenants = Vec::new();
     for body in members.iter().map(|slug| &inventory.members[slug]) {
         for plan in body.tenants.values().filter(|plan| applications.contains(&plan.application)) {
@@ -80,23 +80,7 @@ pub(super) fn chosen(inventory: &Inventory, members: &[String], applications: &[
                 passwords: part(&|entry| !is_role(entry) && holds(entry, &passwords)),
                 users: part(&|entry| holds(entry, &active)),
                 services: part(&is_unit),
-                health: (!values.stopped).then(|| {
-                    let socket = values.application.listens_on_socket.then(|| values.socket.clone());
-                    let patience = PATIENCE.max(values.application.start_seconds);
-                    let asked = values.application.health.clone();
-                    let health = Health {
-                        socket,
-                        port: values.port,
-                        host_name: values.host_name.clone(),
-                        path: asked.path,
-                        method: asked.method.name().to_string(),
-                        body: asked.media_type.zip(asked.body),
-                        status: asked.status,
-                        contains: asked.contains,
-                        patience,
-                    };
-                    (values.application_host.name.clone(), health)
-                }),
+                health: health(inventory, &templates, body, plan, &values)?,
             };
             if tenant.roles.is_empty() || tenant.users.is_empty() {
                 return Err(Failure::inventory(format!(
@@ -117,7 +101,11 @@ pub(super) fn chosen(inventory: &Inventory, members: &[String], applications: &[
 }
 
 /// The entries of a tenant that are of one sort, by host.
-fn part(catalogs: &BTreeMap<String, Catalog>, tenant: &str, which: &dyn Fn(&Entry) -> bool) -> Vec<Catalog> {
+pub(in crate::commands) fn part(
+    catalogs: &BTreeMap<String, Catalog>,
+    tenant: &str,
+    which: &dyn Fn(&Entry) -> bool,
+) -> Vec<Catalog> {
     let of_host = |catalog: &Catalog| {
         let entries = catalog.entries.iter().filter(|entry| entry.tenant.as_deref() == Some(tenant) && which(entry));
         Catalog { host: catalog.host.clone(), entries: entries.cloned().collect() }

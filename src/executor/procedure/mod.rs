@@ -143,6 +143,18 @@ impl<'a> Procedure<'a> {
                 })?;
                 Ok(Acted::BackedUp(Box::new(run)))
             }
+            Act::Restore(step) => {
+                note(machine, "restore")?;
+                let began = Instant::now();
+                let mut tell = |what: &str, done, total| {
+                    self.wire.check()?;
+                    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    let (tenant, what) = (order.tenant.clone(), what.to_string());
+                    self.wire.send(FromHost::Doing { tenant, what, done, total, milliseconds })
+                };
+                let answer = backup::restore(machine, self.settings, holder, order, step, &mut tell)?;
+                Ok(Acted::Restored(Box::new(answer)))
+            }
             Act::Verify(task) => {
                 note(machine, "verify")?;
                 Ok(Acted::Verified(Box::new(verify::verify(machine, self.wire, order, task)?)))

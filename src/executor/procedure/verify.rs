@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::backup::ladder::{Task, Verification, climb};
+use crate::backup::restore;
 use crate::executor::wire::Wire;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
@@ -17,12 +18,16 @@ pub fn verify(machine: &mut dyn Machine, wire: &Wire, order: &Order, task: &Task
         Failure::operation(format!("the key of the repository of {} did not come along", task.member))
     })?;
     let began = Instant::now();
-    let found = climb(machine, task, key, &mut |what| {
+    let gone = restore::sweep(machine)?;
+    let mut found = climb(machine, task, key, &mut |what| {
         wire.check()?;
         let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (tenant, what) = (order.tenant.clone(), what.to_string());
         wire.send(FromHost::Doing { tenant, what, done: 0, total: 0, milliseconds })
     })?;
+    found
+        .swept
+        .extend(gone.into_iter().map(|folder| format!("{folder}, a restored backup past its time, was removed")));
     // The words of a program may repeat what it was given.
     let failed = |error: serde_json::Error| Failure::operation(format!("cannot encode what was found: {error}"));
     let text = serde_json::to_string(&found).map_err(failed)?;
