@@ -221,7 +221,7 @@ fn row_25_one_changed_letter_is_seen_by_the_hash_and_behind_a_forged_hash_by_the
     const CHANGE: &str = r#"python3 - <<'PY'
 import re
 data = bytearray(open("database.dump", "rb").read())
-data[re.search(rb"\n\d+\t[^\n]*?([A-Za-z]{5})", data).start(1)] ^= 32
+data[re.search(rb"\d+\t[^\n]*?([A-Za-z]{5})", data).start(1)] ^= 32
 open("database.dump", "wb").write(data)
 PY"#;
     let kept = forged(lab, CHANGE, None);
