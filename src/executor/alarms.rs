@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::failure::{Failure, Result};
 use crate::machine::{Command, Machine};
@@ -11,6 +12,9 @@ use crate::machine::{Command, Machine};
 const RULES: &str = "/etc/prometheus/comuni/rules";
 const TESTS: &str = "/etc/prometheus/comuni/tests";
 const TARGETS: &str = "/etc/prometheus/comuni/targets/members";
+/// The tests of a whole province take a minute of processor time, on a machine that also has other work.
+const PATIENCE: Duration = Duration::from_secs(900);
+
 /// Says for some labels each which receivers must be told.
 const ROUTES: &str = "/etc/prometheus/comuni/routes";
 
@@ -39,7 +43,7 @@ pub fn prometheus(machine: &dyn Machine, at: impl Fn(&str) -> String, staged: &[
     let due = |file: &String| for_all || changed.iter().any(|name| file.ends_with(&format!("/{name}")));
     let due: Vec<String> = files(&tests)?.into_iter().filter(due).collect();
     if !due.is_empty() {
-        commands.push(command(&["promtool", "test", "rules"], due));
+        commands.push(command(&["promtool", "test", "rules"], due).within(PATIENCE));
     }
     // promtool takes a file of targets that is not there for none; what is there it has read above.
     if machine.stat(Path::new(&at(TARGETS)))?.is_none() {
