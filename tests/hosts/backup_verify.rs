@@ -376,7 +376,7 @@ fn row_43_a_changed_record_is_told_and_a_new_chain_begins() {
     let (lab, _) = seeded();
     verify(lab, "L1", &[]).ends_with(0);
     let chain = on("ops1", "ls -t /var/lib/comuni/evidence/*.jsonl | head -n 1");
-    on("ops1", &format!("cp -p {chain} /root/chain.kept && sed -i '1s/"version":1/"version":7/' {chain}"));
+    on("ops1", &format!(r#"cp -p {chain} /root/chain.kept && sed -i '1s/"version":1/"version":7/' {chain}"#));
     let run = lab.comuni(&["backup", "verify", "--member", "lozza", "--level", "L1"]);
     let files = on("ops1", "ls /var/lib/comuni/evidence | grep -c broken-");
     on("ops1", &format!("rm /var/lib/comuni/evidence/*.broken-*; mv /root/chain.kept {chain}"));
