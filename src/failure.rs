@@ -113,6 +113,12 @@ impl Failure {
         self
     }
 
+    /// All of it as one text, what to do next in lines of its own: for where a failure is told and not returned.
+    pub fn told(&self) -> String {
+        let hints = self.hints.iter().map(|hint| format!("\nhint: {hint}"));
+        [self.message.clone()].into_iter().chain(hints).collect()
+    }
+
     /// Puts the circumstance before the message: `circumstance: message`.
     pub fn context(mut self, circumstance: impl fmt::Display) -> Failure {
         self.message = format!("{circumstance}: {}", self.message);
@@ -131,6 +137,12 @@ impl std::error::Error for Failure {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_to_do_next_is_told_behind_the_message() {
+        let failure = Failure::operation("no room").hint("free some").hint("or add a disk");
+        assert_eq!(failure.told(), "no room\nhint: free some\nhint: or add a disk");
+    }
 
     #[test]
     fn the_worst_of_many_wins_in_the_order_of_the_contract() {

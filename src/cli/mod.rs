@@ -122,7 +122,8 @@ pub enum Verb {
         /// Lift the brake of the consortium's limits
         ///
         /// `removals`, `changes`; a zone (comune.lozza.va.it) that changes more than its limits; a protected RRset of a
-        /// zone as NAME/TYPE (pec.comune.lozza.va.it/MX). Can be repeated.
+        /// zone as NAME/TYPE (pec.comune.lozza.va.it/MX); NAME/TYPE/now for an address that shall move at once. Can be
+        /// repeated.
         #[arg(long, value_name = "WHAT")]
         allow: Vec<Allowance>,
     },
@@ -329,7 +330,7 @@ pub enum Allowance {
     Changes,
     /// More changes in this zone than its limits.
     Zone(String),
-    /// The change of this RRset: `NAME/TYPE`.
+    /// The change of this RRset, `NAME/TYPE`; or that it moves at once: `NAME/TYPE/now`.
     RrSet(String),
 }
 
@@ -341,14 +342,23 @@ impl std::str::FromStr for Allowance {
         match text {
             "removals" => Ok(Allowance::Removals),
             "changes" => Ok(Allowance::Changes),
-            _ => match text.split_once('/') {
-                Some((name, kind)) if is_name(name) && kind.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-                    let (name, kind) = (name.trim_end_matches('.').to_lowercase(), kind.to_uppercase());
-                    Ok(Allowance::RrSet(format!("{name}/{kind}")))
+            _ => {
+                let is_kind = |kind: &str| !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
+                let rrset = |name: &str, kind: &str| {
+                    format!("{}/{}", name.trim_end_matches('.').to_lowercase(), kind.to_uppercase())
+                };
+                match text.split('/').collect::<Vec<_>>()[..] {
+                    [name] if is_name(name) => Ok(Allowance::Zone(name.trim_end_matches('.').to_lowercase())),
+                    [name, kind] if is_name(name) && is_kind(kind) => Ok(Allowance::RrSet(rrset(name, kind))),
+                    [name, kind, "now"] if is_name(name) && is_kind(kind) => {
+                        Ok(Allowance::RrSet(format!("{}/now", rrset(name, kind))))
+                    }
+                    _ => {
+                        Err("write `removals`, `changes`, the name of a zone, NAME/TYPE of its RRset, or NAME/TYPE/now"
+                            .to_string())
+                    }
                 }
-                None if is_name(text) => Ok(Allowance::Zone(text.trim_end_matches('.').to_lowercase())),
-                _ => Err("write `removals`, `changes`, the name of a zone, or NAME/TYPE of its RRset".to_string()),
-            },
+            }
         }
     }
 }

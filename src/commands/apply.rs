@@ -20,8 +20,8 @@ use crate::report::{HostSummary, Out, PlanView, RunSummary, consent, saved_plan}
 use crate::saved::Document;
 
 /// # Errors
-/// Exit 3 when some was done and some not; 1 when nothing could be done; 6 when somebody else is at it; 64 without
-/// consent; 65 when the inventory is not fit.
+/// Exit 3 when some was done and some not; 1 when nothing could be done; 2 when all is done but what has its time; 6 when
+/// somebody else is at it; 64 without consent; 65 when the inventory is not fit.
 pub(super) fn run(
     global: &Global,
     selectors: &Selectors,
@@ -205,6 +205,11 @@ fn summary(host: &str, outcome: &HostOutcome) -> HostSummary {
             .failed
             .iter()
             .map(|failed| (failed.owner.clone(), failed.id.clone(), failed.message.clone()))
+            .collect(),
+        waiting: outcome
+            .waiting
+            .iter()
+            .map(|waiting| (waiting.owner.clone(), waiting.id.clone(), waiting.not_before))
             .collect(),
         skipped: (outcome.skipped.len() + outcome.remaining.len()) as u32,
         message,

@@ -33,7 +33,8 @@ pub(super) fn run(
     if let (Some(file), Some(ground)) = (file, ground) {
         saved::save(&survey, &ground, file, out)?;
     }
-    let pending = (detailed && plan.counts().pending()).then_some(Kind::Pending);
+    let counts = plan.counts();
+    let pending = (detailed && (counts.pending() || counts.wait > 0)).then_some(Kind::Pending);
     // The text above has said it all.
     Kind::worst(survey.trouble().into_iter().chain(pending)).map_or(Ok(()), |kind| Err(Failure::new(kind, "")))
 }

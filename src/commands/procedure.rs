@@ -10,8 +10,8 @@ use crate::backup::ladder::{Outcome, Verification};
 use crate::catalog::Catalog;
 use crate::cli::Way;
 use crate::evidence::{
-    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, Who, clock,
-    current,
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, Who,
+    clock, current,
 };
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{BackupRuns, Evidence, Fleet};
@@ -170,7 +170,7 @@ impl Procedure {
     /// When the record cannot be written. That it cannot be delivered now is told, and is no error.
     pub(super) fn proven(&mut self, inventory: &Inventory, body: &Body, found: &Verification, out: &Out) -> Result<()> {
         let kind = found.outcome.kind();
-        let mut record = Record::begin(self.verb, &self.operator, self.record.inventory.clone())?;
+        let mut record = Record::begin(self.verb, self.record.operator.clone(), self.record.inventory.clone())?;
         record.started = clock::local_time(found.began);
         record.selection.owners = vec![body.code.clone()];
         let result = match found.outcome {
@@ -269,9 +269,7 @@ impl Procedure {
             id: Some(id.clone()),
             message: failure.message.clone(),
         });
-        let hints = failure.hints.iter().map(|hint| format!("\nhint: {hint}"));
-        let message = [failure.message.clone()].into_iter().chain(hints).collect();
-        self.progress.step(&host, &Step::Failed { id, owner, message });
+        self.progress.step(&host, &Step::Failed { id, owner, message: failure.told() });
     }
 
     /// Somebody wants the run to stop.

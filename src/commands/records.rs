@@ -70,6 +70,7 @@ impl Recorder {
         for (id, finding) in done {
             let action = match &finding.outcome {
                 Found::Differs { action: Action::Adopt, .. } if ended.adopted == 0 => continue,
+                Found::Differs { action: Action::Wait, .. } => continue,
                 Found::Differs { action, .. } => *action,
                 Found::KnownAfter { .. } => Action::Create,
                 _ => continue,

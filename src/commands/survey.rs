@@ -260,6 +260,9 @@ fn show(progress: &Progress, event: &Event) {
         Event::Skipped { host, id, owner } => {
             progress.step(host, &Step::Skipped { id: id.clone(), owner: owner.clone() })
         }
+        Event::Waits { host, id, owner, not_before } => {
+            progress.step(host, &Step::Waits { id: id.clone(), owner: owner.clone(), not_before: *not_before });
+        }
         Event::Notified { host, notification } => progress.step(host, &Step::Notified(notification.clone())),
         Event::Doing { host, tenant, what, done, total, milliseconds } => {
             progress.step(host, &Step::Doing(format!("{tenant} {what}{}", far(*done, *total, *milliseconds))));

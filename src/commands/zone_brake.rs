@@ -9,7 +9,7 @@ use crate::failure::{Failure, Result};
 use crate::inventory::types::ZoneLimits;
 use crate::protocol::{Finding, Outcome};
 use crate::report::{HostPlan, HostState};
-use crate::resources::{Action, Change, Resource, Zone};
+use crate::resources::{Action, Change, Resource, Step, Zone};
 
 /// What was allowed by name, as the hosts read it.
 pub(super) fn names(allowed: &[Allowance]) -> BTreeSet<String> {
@@ -65,28 +65,23 @@ fn excess(
         return held.then(|| format!("{name} would not be served any more: --allow {whole}")).into_iter().collect();
     };
     let mut found = Vec::new();
-    for change in changes {
-        let moved = change.field.strip_prefix("wait ");
-        match moved {
-            Some(rrset) if !may(rrset) => {
-                found.push(format!(
-                    "{rrset} moves too early, {}: --allow {rrset}",
-                    change.after.as_deref().unwrap_or("wait")
-                ));
-            }
-            None if change.field.ends_with("/DNSKEY") && !may(&change.field) => found.push(format!(
+    // What waits for its time is not changed by this apply.
+    let changes: Vec<&Change> =
+        changes.iter().filter(|change| !matches!(change.step, Some(Step::Second { .. }))).collect();
+    for change in &changes {
+        match change {
+            _ if change.field.ends_with("/DNSKEY") && !may(&change.field) => found.push(format!(
                 "{name}: the keys that its other name servers publish are not on {host}: bring them back (docs/dns.md), or make new \
                  ones: --allow {}",
                 change.field
             )),
-            None if zone.is_protected(change) && !may(&change.field) => {
+            _ if zone.is_protected(change) && !may(&change.field) => {
                 found.push(format!("{} is protected and {}: --allow {}", change.field, fate(change), change.field));
             }
             _ => {}
         }
     }
-    let touched = changes.iter().filter(|change| change.field.contains('/') && change.before.is_some());
-    let touched = touched.filter(|change| !change.field.starts_with("wait ")).count();
+    let touched = changes.iter().filter(|change| change.field.contains('/') && change.before.is_some()).count();
     let removed = changes.iter().filter(|change| change.field.contains('/') && change.after.is_none()).count();
     let added = changes.iter().filter(|change| change.field.contains('/') && change.before.is_none()).count();
     let wanted = zone.wanted().map_or(0, |wanted| wanted.sets.len());
@@ -119,6 +114,8 @@ mod tests {
             records: lines,
             servers: Vec::new(),
             protected: vec!["pec.b.it/MX".to_string()],
+            move_ttl: 0,
+            patience: 30,
         };
         let entry = Entry {
             id: "zone:b.it".to_string(),
@@ -132,20 +129,28 @@ mod tests {
         Catalog { host: "mon1".to_string(), entries: vec![entry] }
     }
 
-    fn judged(catalog: Catalog, action: Action, changes: &[(&str, bool, bool)], allowed: &[&str]) -> Option<String> {
-        let change = |(field, before, after): &(&str, bool, bool)| Change {
+    fn change((field, before, after): &(&str, bool, bool)) -> Change {
+        Change {
             field: field.to_string(),
             before: before.then(|| "60 x".to_string()),
             after: after.then(|| "60 y".to_string()),
             secret: false,
-        };
+            step: None,
+        }
+    }
+
+    fn judged(catalog: Catalog, action: Action, changes: &[(&str, bool, bool)], allowed: &[&str]) -> Option<String> {
+        judged_changes(catalog, action, changes.iter().map(change).collect(), allowed)
+    }
+
+    fn judged_changes(catalog: Catalog, action: Action, changes: Vec<Change>, allowed: &[&str]) -> Option<String> {
         let finding = Finding {
             id: "zone:b.it".to_string(),
             owner: "c_e707".to_string(),
             tenant: None,
             area: Area::Dns,
             stage: Stage::Dns,
-            outcome: Outcome::Differs { action, changes: changes.iter().map(change).collect() },
+            outcome: Outcome::Differs { action, changes },
             drifted: false,
         };
         let state = HostState::Checked { findings: vec![finding], debts: Vec::new(), correct: 0 };
@@ -204,15 +209,21 @@ mod tests {
     }
 
     #[test]
-    fn lost_keys_and_a_move_that_is_too_early_are_held() {
+    fn lost_keys_are_held() {
         let keys = [("a.b.it/A", false, true), ("b.it/DNSKEY", true, true)];
         assert!(
             judged(zone(&SIX), Action::Create, &keys, &[]).is_some_and(|held| held.contains("--allow b.it/DNSKEY"))
         );
         assert_eq!(judged(zone(&SIX), Action::Create, &keys, &["b.it/DNSKEY"]), None);
-        let early = [("a.b.it/A", true, true), ("wait a.b.it/A", false, true)];
-        assert!(judged(zone(&SIX), Action::Change, &early, &[]).is_some_and(|held| held.contains("moves too early")));
-        assert_eq!(judged(zone(&SIX), Action::Change, &early, &["a.b.it/A"]), None);
+    }
+
+    #[test]
+    fn what_waits_for_its_time_is_no_change_to_hold() {
+        let mut early = change(&("pec.b.it/MX", true, true));
+        early.step = Some(Step::Second { not_before: 9 });
+        assert_eq!(judged_changes(zone(&SIX), Action::Wait, vec![early.clone()], &[]), None);
+        early.step = Some(Step::First { then: None, after: 9 });
+        assert!(judged_changes(zone(&SIX), Action::Change, vec![early], &[]).is_some(), "its first step is one");
     }
 
     #[test]

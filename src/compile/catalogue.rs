@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compile::values::{HealthValues, TenantValues};
-use crate::compile::{elements, expand, shapes};
+use crate::compile::{elements, expand, shapes, watch};
 use crate::failure::{Failure, Result};
 use crate::inventory::types::Application;
 use crate::inventory::{Body, Inventory, TenantPlan};
@@ -87,6 +87,7 @@ impl Catalogue {
         health.path = render("health.path", &health.path)?;
         health.body = health.body.as_ref().map(|body| render("health.body", body)).transpose()?;
         no_secret(&application, "health", &[&[health.path.clone()][..], health.body.as_slice()].concat())?;
+        health.probe = watch::probe(&application, health)?;
         Ok(tenant)
     }
 

@@ -9,6 +9,7 @@ use crate::compile::values::{
     ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, HostValues, LoginValues, MemberValues,
     NameServerValues, SizeValues, TenantValues, ZoneValues,
 };
+use crate::compile::watch;
 use crate::failure::{Failure, Result};
 use crate::inventory::names::TRANSFER_KEY;
 use crate::inventory::types::{Application, Host, Listen, MemberKind, Status, Sudo};
@@ -44,6 +45,7 @@ pub fn consortium(inventory: &Inventory) -> Result<ConsortiumValues> {
         renew_days: consortium.authority.renew_days,
         dns: dns(inventory),
         backup: backup::places(inventory),
+        monitoring: inventory.consortium.monitoring.as_ref().map(watch::policy),
     })
 }
 
@@ -135,7 +137,7 @@ pub fn carrying_host(values: &HostValues, tenants: Vec<(CarriedTenant, u32)>, zo
     let tenants = tenants.into_iter().map(|(tenant, _)| tenant).collect();
     let is_primary = values.name_server.as_deref() == Some("primary");
     let zones = if is_primary { zones.to_vec() } else { Vec::new() };
-    CarryingHost { host: values.clone(), tenants, connections, max_connections, zones }
+    CarryingHost { host: values.clone(), tenants, connections, max_connections, zones, watch: None }
 }
 
 /// A body.
@@ -172,6 +174,8 @@ pub fn zone(scene: &zones::Scene, body: &Body) -> Option<ZoneValues> {
         records: served.zone.lines(),
         servers: scene.servers().into_iter().map(|(_, address)| address.to_string()).collect(),
         protected: served.protected(),
+        move_ttl: body.member.domain.as_ref().and_then(|domain| domain.move_ttl).unwrap_or(scene.dns.move_ttl),
+        patience: scene.dns.patience,
     })
 }
 
@@ -255,7 +259,7 @@ fn application_values(plan: &TenantPlan, application: &Application) -> Applicati
 }
 
 /// As the catalogue has it, with what it leaves unsaid.
-fn health(health: &crate::inventory::types::Health) -> super::values::HealthValues {
+pub fn health(health: &crate::inventory::types::Health) -> super::values::HealthValues {
     super::values::HealthValues {
         path: health.path.clone(),
         method: health.method.unwrap_or(crate::inventory::types::Method::Get),
@@ -263,6 +267,8 @@ fn health(health: &crate::inventory::types::Health) -> super::values::HealthValu
         media_type: health.media_type.clone(),
         status: health.status.unwrap_or(200),
         contains: health.contains.clone(),
+        // Named when it is rendered.
+        probe: String::new(),
     }
 }
 

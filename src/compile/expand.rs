@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use crate::catalog::{Entry, HOST_OWNER, Origin, Stage};
 use crate::compile::catalogue::Catalogue;
 use crate::compile::parts::in_parts;
-use crate::compile::values::{CarryingHost, FileValues, HostValues, TenantValues};
-use crate::compile::{Book, elements};
+use crate::compile::values::{CarryingHost, FileValues, HealthValues, HostValues, TenantValues};
+use crate::compile::{Book, elements, watch};
 use crate::failure::Result;
+use crate::inventory::types::Role;
 use crate::inventory::{Body, Inventory, TenantPlan, zones};
 use crate::playbook::{self, Each, Named, On, Play, Playbook, Problem, Problems, Step, Values, named};
 use crate::resources::Resource;
@@ -135,15 +136,25 @@ impl Scene<'_> {
         let zones: Vec<String> = self.zones.iter().flat_map(|scene| scene.names(self.inventory)).collect();
         let element = |(name, host): (&String, &HostValues)| {
             let tenants = carried.get(name.as_str()).cloned().unwrap_or_default();
-            Ok((Each::Host, self.host(name, elements::carrying_host(host, tenants, &zones))?))
+            let mut carrying = elements::carrying_host(host, tenants, &zones);
+            if host.roles.contains(&Role::Monitoring) && self.inventory.consortium.monitoring.is_some() {
+                carrying.watch = Some(watch::watch(self.inventory, &zones, |body, plan| self.health(body, plan))?);
+            }
+            Ok((Each::Host, self.host(name, carrying)?))
         };
         self.hosts.iter().map(element).collect()
     }
 
+    fn health(&self, body: &Body, plan: &TenantPlan) -> Result<HealthValues> {
+        let tenant = elements::tenant(self.inventory, &self.hosts, body, plan)?;
+        Ok(self.catalogue.rendered(&self.member(body)?.values, tenant)?.application.health)
+    }
+
     /// All that is owned by one member.
     fn of_body(&self, body: &Body) -> Result<Vec<(Each, Element)>> {
-        let member = self.member(body)?;
+        let mut member = self.member(body)?;
         let mut elements = Vec::new();
+        let mut tenants = Vec::new();
         for plan in body.tenants.values() {
             let values = elements::tenant(self.inventory, &self.hosts, body, plan)?;
             let tenant = self.catalogue.rendered(&member.values, values)?;
@@ -151,11 +162,14 @@ impl Scene<'_> {
             let files = elements::files(&tenant).into_iter().map(|file| Ok((Each::File, of_file(&element, &file)?)));
             elements.extend(files.collect::<Result<Vec<_>>>()?);
             elements.push((Each::Tenant, element));
+            tenants.push(tenant);
         }
-        if let Some(zone) = self.zones.as_ref().and_then(|scene| elements::zone(scene, body)) {
-            let values = member.values.clone().with("zone", &named(&zone)?);
+        let zone = self.zones.as_ref().and_then(|scene| elements::zone(scene, body));
+        if let Some(zone) = &zone {
+            let values = member.values.clone().with("zone", &named(zone)?);
             elements.push((Each::Zone, Element { name: format!("zone {}", zone.name), values, ..member.clone() }));
         }
+        member.values = member.values.with("tenants", &named(&tenants)?).with("zone", &named(&zone)?);
         elements.push((Each::Member, member));
         Ok(elements)
     }

@@ -54,6 +54,9 @@ fn territories(inventory: &Inventory) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for Body { code, tenants, .. } in inventory.members.values() {
         names.insert(format!("/srv/comuni/{code}"), code.clone());
+        for (folder, ending) in [("rules", "yml"), ("tests", "yml"), ("targets/members", "json")] {
+            names.insert(format!("/etc/prometheus/comuni/{folder}/{code}.{ending}"), code.clone());
+        }
         for application in tenants.keys() {
             let id = format!("{code}-{application}");
             let account = format!("{code}_{}", application.replace('-', "_"));

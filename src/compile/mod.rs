@@ -19,6 +19,7 @@ mod guard;
 mod parts;
 mod shapes;
 pub mod values;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

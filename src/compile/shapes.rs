@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 
 use crate::compile::values::{
     ApplicationValues, BackupPlaces, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues,
-    HealthValues, HostValues, KeyValues, LoginValues, MemberBackup, MemberValues, NameServerValues, SizeValues,
-    TenantBackup, TenantValues, ZoneValues,
+    HealthValues, HostValues, KeyValues, LoginValues, MemberBackup, MemberValues, MonitoringValues, NameServerValues,
+    ProbeValues, RecipientValues, SizeValues, TenantBackup, TenantValues, WatchValues, ZoneValues,
 };
 use crate::inventory::names::{COPY_KEY, TRANSFER_KEY, backup_ssh_key, repository_key};
-use crate::inventory::types::{Dnssec, DomainMode, Engine, MemberKind, Method, Role, Status, ZoneLimits};
+use crate::inventory::types::{
+    Dnssec, DomainMode, Engine, MailRelay, MemberKind, Method, Role, Severity, Status, ZoneLimits,
+};
 use crate::playbook::Each;
 use crate::templates::lint::Shape;
 
@@ -50,6 +52,11 @@ pub fn specimen(each: Each) -> Value {
             connections: 10,
             max_connections: 50,
             zones: vec!["comune.malnate.va.it".to_string()],
+            watch: Some(WatchValues {
+                members: vec![member()],
+                probes: vec![ProbeValues { name: "albo-1a2b3c4d".to_string(), health: health() }],
+                zones: vec!["comune.malnate.va.it".to_string()],
+            }),
         });
         return values;
     }
@@ -67,7 +74,11 @@ pub fn specimen(each: Each) -> Value {
         Each::Zone => {
             values["zone"] = json!(zone());
         }
-        Each::Host | Each::Member => {}
+        Each::Member => {
+            values["tenants"] = json!([tenant()]);
+            values["zone"] = json!(zone());
+        }
+        Each::Host => {}
     }
     values
 }
@@ -101,6 +112,37 @@ fn consortium() -> ConsortiumValues {
             at: "01:00".to_string(),
             spread_minutes: 120,
         }),
+        monitoring: Some(MonitoringValues {
+            budget_permille: 5,
+            retention_days: 45,
+            pace: 1,
+            recipients: vec![RecipientValues {
+                name: "province".to_string(),
+                email: Some("ced@provincia.va.it".to_string()),
+                webhook: Some("https://192.0.2.20/alerts".to_string()),
+                severities: vec![Severity::Page],
+            }],
+            members: vec![Severity::Page],
+            mail: Some(MailRelay {
+                relay: "192.0.2.20:25".to_string(),
+                from: "comuni@cloud.provincia.va.it".to_string(),
+                tls: true,
+            }),
+            copy_to: Some("https://192.0.2.20/tickets".to_string()),
+            dead_man: Some("https://192.0.2.20/alive".to_string()),
+        }),
+    }
+}
+
+fn health() -> HealthValues {
+    HealthValues {
+        path: "/salute".to_string(),
+        method: Method::Post,
+        body: Some("{}".to_string()),
+        media_type: Some("application/json".to_string()),
+        status: 200,
+        contains: Some("bene".to_string()),
+        probe: "albo-1a2b3c4d".to_string(),
     }
 }
 
@@ -116,6 +158,8 @@ fn zone() -> ZoneValues {
         records: vec!["comune.malnate.va.it. 3600 NS ns1.cloud.provincia.va.it.".to_string()],
         servers: vec!["192.0.2.15".to_string()],
         protected: vec!["comune.malnate.va.it/MX".to_string()],
+        move_ttl: 300,
+        patience: 30,
     }
 }
 
@@ -188,14 +232,7 @@ fn tenant() -> TenantValues {
             environment: BTreeMap::from([(text("LANG"), text("C.UTF-8"))]),
             files: BTreeMap::from([(text("settings.ini"), text("[web]\n"))]),
             start_seconds: 180,
-            health: HealthValues {
-                path: text("/salute"),
-                method: Method::Post,
-                body: Some(text("{}")),
-                media_type: Some(text("application/json")),
-                status: 200,
-                contains: Some(text("bene")),
-            },
+            health: health(),
             public_methods: vec![Method::Get, Method::Head],
             listens_on_socket: true,
             notifies: true,

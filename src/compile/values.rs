@@ -2,14 +2,17 @@
 //! the inventory says nothing, so that a name that is not found is a mistake.
 //!
 //! `consortium`, `hosts` and `host` are offered everywhere; `member` in all plays but `for_each: host`;
-//! `tenant` in plays `for_each: tenant` and `file`; `file` and `zone` in plays for each of them. Only a play `for_each: host` sees the tenants
-//! of others: what is owned by a member hangs on that member alone.
+//! `tenant` in plays `for_each: tenant` and `file`; `file` and `zone` in plays for each of them; `tenants` and `zone` in plays
+//! `for_each: member`. Only a play `for_each: host` sees the tenants of others: what is owned by a member hangs on that
+//! member alone.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::inventory::types::{Dnssec, DomainMode, Engine, MemberKind, Method, Role, Status, ZoneLimits};
+use crate::inventory::types::{
+    Dnssec, DomainMode, Engine, MailRelay, MemberKind, Method, Role, Severity, Status, ZoneLimits,
+};
 
 /// `consortium`: the aggregation.
 #[derive(Debug, Clone, Serialize)]
@@ -32,6 +35,8 @@ pub struct ConsortiumValues {
     pub dns: Option<DnsValues>,
     /// Where backups are kept, when they are.
     pub backup: Option<BackupPlaces>,
+    /// How it watches all of this, when it does.
+    pub monitoring: Option<MonitoringValues>,
 }
 
 /// `consortium.backup`: where and when backups are made.
@@ -96,6 +101,40 @@ pub struct TenantBackup {
     pub shrink_percent: u32,
     /// So many files may change while they are read.
     pub changing_files: u32,
+}
+
+/// `consortium.monitoring`: what is watched, and who is told.
+#[derive(Debug, Clone, Serialize)]
+pub struct MonitoringValues {
+    /// For how much of the time a tenant may fail to answer, in thousandths.
+    pub budget_permille: u32,
+    /// Days for which what was measured is kept.
+    pub retention_days: u32,
+    /// Every window and waiting time is divided by it.
+    pub pace: u32,
+    /// Who is told beside the members, by name.
+    pub recipients: Vec<RecipientValues>,
+    /// Of what the members are told.
+    pub members: Vec<Severity>,
+    /// How e-mail leaves, when it does.
+    pub mail: Option<MailRelay>,
+    /// The URL below which a ticket system gets every notification.
+    pub copy_to: Option<String>,
+    /// The URL of the service that raises the alarm when we stop.
+    pub dead_man: Option<String>,
+}
+
+/// Somebody who is told of alerts.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecipientValues {
+    /// Name of the receiver.
+    pub name: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// URL that gets every notification.
+    pub webhook: Option<String>,
+    /// Of what.
+    pub severities: Vec<Severity>,
 }
 
 /// `consortium.dns`: how zones are served.
@@ -178,6 +217,29 @@ pub struct CarryingHost {
     pub max_connections: u32,
     /// The names of all zones that are served, on their primary; none elsewhere.
     pub zones: Vec<String>,
+    /// What it watches, when it has the role `monitoring`.
+    pub watch: Option<WatchValues>,
+}
+
+/// `host.watch`: what a monitoring host must know of all members together. What belongs to one of them alone comes in
+/// files of its own.
+#[derive(Debug, Clone, Serialize)]
+pub struct WatchValues {
+    /// All members with a tenant or a zone, by code.
+    pub members: Vec<MemberValues>,
+    /// The ways in which the health of tenants is asked, each once.
+    pub probes: Vec<ProbeValues>,
+    /// The names of all zones that we serve.
+    pub zones: Vec<String>,
+}
+
+/// A way in which the health of tenants is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProbeValues {
+    /// `albo-1a2b3c4d`: the application, and a digest of the rest.
+    pub name: String,
+    /// What is asked and what must come; the path is the target's.
+    pub health: HealthValues,
 }
 
 /// A tenant, as the host that carries it needs it.
@@ -337,6 +399,8 @@ pub struct HealthValues {
     pub status: u16,
     /// Words that a healthy answer has in it.
     pub contains: Option<String>,
+    /// Names what is asked and must come, but for the path: the monitoring has a module of this name.
+    pub probe: String,
 }
 
 /// `file`: a settings file of a tenant, which its application asks for.
@@ -365,4 +429,8 @@ pub struct ZoneValues {
     pub servers: Vec<String>,
     /// The names and types that change only when that is allowed by name: `comune.malnate.va.it/MX`.
     pub protected: Vec<String>,
+    /// The TTL that an address gets for the time of its move, in seconds; 0: it moves at once.
+    pub move_ttl: u32,
+    /// Seconds that the name servers have to serve a change.
+    pub patience: u32,
 }

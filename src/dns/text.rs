@@ -25,6 +25,13 @@ pub fn words(text: &str) -> Vec<Word> {
     line.words
 }
 
+/// The words of one line; `None` when a quote or a bracket in it is not closed, or was never opened.
+pub fn whole_words(text: &str) -> Option<Vec<Word>> {
+    let mut line = Line::default();
+    split(text, &mut line);
+    (!line.broken && line.open == 0).then_some(line.words)
+}
+
 /// A record or directive, over several lines when it has brackets.
 #[derive(Debug, Default)]
 struct Line {

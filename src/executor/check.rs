@@ -60,7 +60,7 @@ pub fn compare(
         Ok(Check::Unknown { needs: None, why }) => Found::Not(Outcome::Failed { message: mask(&why) }),
         Err(failure) => Found::Not(match explains_error(pending, entry) {
             Some(first) => Outcome::KnownAfter { needs: first.id.clone() },
-            None => Outcome::Failed { message: mask(&failure.message) },
+            None => Outcome::Failed { message: mask(&failure.told()) },
         }),
     }
 }
@@ -116,7 +116,8 @@ pub fn compare_all<'a>(
             Found::Not(outcome) => outcome,
         };
         let drifted = matches!(outcome, Outcome::Differs { .. }) && manifest.drifted(entry, context.secrets)?;
-        if matches!(outcome, Outcome::Differs { .. } | Outcome::KnownAfter { .. }) {
+        let waits = matches!(outcome, Outcome::Differs { action: Action::Wait, .. });
+        if !waits && matches!(outcome, Outcome::Differs { .. } | Outcome::KnownAfter { .. }) {
             pending.push(entry);
         }
         tell(finding(entry, outcome, drifted))?;

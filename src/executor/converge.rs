@@ -94,6 +94,7 @@ fn bring_about<'a>(
     }
     match session.compare(entry) {
         Found::Correct => session.correct(entry),
+        Found::Not(Outcome::Differs { action: Action::Wait, changes }) => session.waits(entry, &changes),
         Found::Not(Outcome::Differs { action, .. }) => match &entry.resource {
             Resource::File(file) if file.validate.is_some() || file.confirm.is_some() => {
                 groups.defer(entry, file, action);
@@ -153,7 +154,18 @@ fn lock_tenants(session: &mut Session, stage: Stage, without: &BTreeSet<String>)
 
 /// Before a unit is looked at, what it was to be told is told, if it runs. If not, its start will do.
 fn tell_before(session: &mut Session, service: &Service, without: &BTreeSet<String>) -> Result<()> {
-    let concerns = |notification: &Notification| owed::unit_of(notification).is_none_or(|unit| unit == service.unit);
+    tell_first(session, without, |notification| owed::unit_of(notification).is_none_or(|unit| unit == service.unit))
+}
+
+/// Tells what must be told before something else is done. What cannot be told fails its owners.
+///
+/// # Errors
+/// As [`owed::pay`].
+pub fn tell_first(
+    session: &mut Session,
+    without: &BTreeSet<String>,
+    concerns: impl Fn(&Notification) -> bool,
+) -> Result<()> {
     if session.failed.contains(crate::catalog::HOST_OWNER) {
         return Ok(());
     }
@@ -181,12 +193,13 @@ fn fix(session: &mut Session, entry: &Entry, action: Action) -> Result<()> {
         _ => false,
     };
     match session.fix_and_check(entry) {
-        Ok(()) => {
+        Ok(left) => {
             if let (true, Resource::Service(service)) = (starts, &entry.resource) {
                 owed::settle_started(session, &service.unit)?;
             }
-            session.fixed(entry, action, begin)
+            session.fixed(entry, action, begin)?;
+            if left.is_empty() { Ok(()) } else { session.waits(entry, &left) }
         }
-        Err(failure) => session.fail(&entry.id, &entry.owner, &failure.message),
+        Err(failure) => session.fail(&entry.id, &entry.owner, &failure.told()),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::before::Before;
+use super::converge;
 use super::owed::{self, Unpaid};
 use super::revert;
 use super::session::Session;
@@ -49,6 +50,9 @@ pub fn settle_before<'a>(
     let reads = |validator: Option<Validator>, members: &[Member]| {
         let daemon = match validator {
             Some(Validator::Systemd) => return true,
+            Some(Validator::Alertmanager) => Some("prometheus-alertmanager.service"),
+            Some(Validator::Blackbox) => Some("prometheus-blackbox-exporter.service"),
+            Some(Validator::Prometheus) => Some("prometheus.service"),
             Some(Validator::Knot) => Some("knot.service"),
             Some(Validator::Nginx) => Some("nginx.service"),
             Some(Validator::Nftables) => Some("nftables.service"),
@@ -103,6 +107,17 @@ fn settle(
         let bad = judge(session, validator, &good);
         reject(session, &mut good, &bad)?;
     }
+    // Only with its new arguments may a daemon take a reload, and say what came of it.
+    let reloaded: BTreeSet<String> =
+        good.iter().filter_map(|member| member.file.notify.as_ref().and_then(owed::unit_of)).collect();
+    converge::tell_first(session, without, |notification| match notification {
+        Notification::DaemonReload => true,
+        Notification::Restart(unit) => reloaded.contains(&owed::unit_name(unit)),
+        Notification::Reload(_) => false,
+    })?;
+    let (left_out, good): (Vec<_>, Vec<_>) =
+        good.into_iter().partition(|member| session.is_left_out(&member.entry.owner, without));
+    left_out.iter().try_for_each(|member| session.skip(&member.entry.id, &member.entry.owner))?;
     let (guarded, plain): (Vec<_>, Vec<_>) = good.into_iter().partition(|member| member.file.confirm.is_some());
     swap(session, plain, begin)?;
     if !guarded.is_empty() {
@@ -140,7 +155,7 @@ fn judge(session: &mut Session, validator: Validator, members: &[Member]) -> Bad
             members.iter().filter(|member| chosen(&member.entry.owner)).map(|member| member.file).collect();
         match staging::validate(session, validator, &files) {
             Ok(verdict) => verdict.err(),
-            Err(failure) => Some(failure.message),
+            Err(failure) => Some(failure.told()),
         }
     };
     let Some(together) = accepts(&|_| true) else { return Bad::new() };
@@ -215,7 +230,7 @@ fn swap_files<'a>(session: &mut Session, members: Vec<Member<'a>>) -> Result<Vec
                 swapped.into_iter().partition(|swapped| swapped.member.entry.owner == *owner);
             swapped = stay;
             let failure = restore(session, &back).err().unwrap_or(failure);
-            session.fail(&member.entry.id, owner, &failure.message)?;
+            session.fail(&member.entry.id, owner, &failure.told())?;
         }
     }
     Ok(swapped)
@@ -277,7 +292,7 @@ fn swap_guarded(session: &mut Session, members: Vec<Member>, begin: Instant) -> 
     let guard = match revert::arm(session, &paths, &told) {
         Ok(guard) => guard,
         Err(failure) => {
-            return owners.iter().try_for_each(|(owner, id)| session.fail(id, owner, &failure.message));
+            return owners.iter().try_for_each(|(owner, id)| session.fail(id, owner, &failure.told()));
         }
     };
     let swapped = match swap_files(session, members) {
@@ -296,7 +311,7 @@ fn swap_guarded(session: &mut Session, members: Vec<Member>, begin: Instant) -> 
         Ok(()) => guard.wait(session, &first)?,
         Err(failure) => {
             guard.give_up(session)?;
-            Err(Failure::operation(format!("{}; it was put back", failure.message)))
+            Err(Failure { message: format!("{}; it was put back", failure.message), ..failure })
         }
     };
     // Either way the daemon was told of what is on disk now.
@@ -310,6 +325,6 @@ fn swap_guarded(session: &mut Session, members: Vec<Member>, begin: Instant) -> 
         Err(failure) => owners
             .iter()
             .filter(|(owner, _)| swapped.iter().any(|swapped| swapped.member.entry.owner == **owner))
-            .try_for_each(|(owner, id)| session.fail(id, owner, &failure.message)),
+            .try_for_each(|(owner, id)| session.fail(id, owner, &failure.told())),
     }
 }

@@ -146,6 +146,13 @@ impl Manifest {
         Ok(true)
     }
 
+    /// What was noted is not all of what is wanted: the rest comes with a later apply.
+    pub fn unfinished(&mut self, id: &str) {
+        if let Some(record) = self.records.iter_mut().find(|record| record.id == id) {
+            record.applied.clear();
+        }
+    }
+
     /// Forgets a resource that was removed.
     pub fn forget(&mut self, id: &str) {
         self.records.retain(|record| record.id != id);

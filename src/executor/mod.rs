@@ -3,6 +3,7 @@
 //! `serve` holds the conversation; `check` is the first half of the loop, `converge` the second; `groups`, `removal`
 //! and `owed` are what fixing consists of beside the kinds themselves.
 
+mod alarms;
 mod archives;
 mod backup;
 mod before;

@@ -111,7 +111,7 @@ fn remove_one(session: &mut Session, record: &Record) -> Result<()> {
             session.save()?;
             session.finished(&record.id, &record.owner, Action::Remove, begin)
         }
-        Err(failure) => session.fail(&record.id, &record.owner, &failure.message),
+        Err(failure) => session.fail(&record.id, &record.owner, &failure.told()),
     }
 }
 

@@ -50,7 +50,7 @@ pub fn serve(
         Err(failure) => {
             if failure.kind != Kind::Busy {
                 // If nobody hears it, the exit code still says it.
-                let _ = wire.send(FromHost::Refused { message: failure.message.clone() });
+                let _ = wire.send(FromHost::Refused { message: failure.told() });
             }
             let _ = wire.flush();
             Err(failure)
@@ -232,7 +232,7 @@ fn tell_findings(session: &mut Session) -> Result<()> {
     let mut kept = Vec::new();
     let tell = |finding: crate::protocol::Finding| {
         match finding.outcome {
-            Outcome::Foreign => {}
+            Outcome::Foreign | Outcome::Differs { action: Action::Wait, .. } => {}
             Outcome::Differs { action: Action::Keep, .. } => kept.push(finding.id.clone()),
             Outcome::Differs { action: Action::Adopt, .. } => {
                 strange.insert(finding.id.clone());

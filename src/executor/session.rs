@@ -18,7 +18,7 @@ use crate::catalog::{Entry, HOST_OWNER};
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
 use crate::protocol::{FromHost, Holder, Mode, Outcome, Request};
-use crate::resources::{Action, Change, Context, Means, Notification, Resource};
+use crate::resources::{Action, Change, Context, Means, Notification, Resource, Step};
 
 /// One conversation about one catalog.
 pub struct Session<'a> {
@@ -65,11 +65,12 @@ impl<'a> Session<'a> {
         resource.kind().fix(self.machine, &mut Means { context, authority: &mut authority })
     }
 
-    /// Fixes an entry and checks it again: fixed means correct now.
-    pub(super) fn fix_and_check(&mut self, entry: &Entry) -> Result<()> {
+    /// Fixes an entry and checks it again: fixed means correct now, but for what has its time: that is given back.
+    pub(super) fn fix_and_check(&mut self, entry: &Entry) -> Result<Vec<Change>> {
         self.fix(&entry.resource)?;
         match self.compare(entry) {
-            Found::Correct => Ok(()),
+            Found::Correct => Ok(Vec::new()),
+            Found::Not(Outcome::Differs { action: Action::Wait, changes }) => Ok(changes),
             Found::Not(Outcome::Differs { changes, .. }) => {
                 let what: Vec<_> = changes.iter().map(describe).collect();
                 Err(still_wrong(entry, &what.join(", ")))
@@ -95,6 +96,19 @@ impl<'a> Session<'a> {
             self.manifest.note(self.machine, &self.host_key, &self.request.catalog, entry, &self.request.secrets)?;
         self.unsaved |= news;
         Ok(())
+    }
+
+    /// An entry is as far as it can be now. It is ours, and not said to have been applied: what is left is no drift.
+    pub(super) fn waits(&mut self, entry: &Entry, changes: &[Change]) -> Result<()> {
+        self.correct(entry)?;
+        self.manifest.unfinished(&entry.id);
+        self.unsaved = true;
+        let not_before = changes.iter().filter_map(|change| match change.step {
+            Some(Step::Second { not_before }) => Some(not_before),
+            _ => None,
+        });
+        let not_before = not_before.min().unwrap_or_else(|| self.machine.now());
+        self.wire.send(FromHost::Waits { id: entry.id.clone(), owner: entry.owner.clone(), not_before })
     }
 
     /// Control goes on with what was compared: what is correct becomes ours, what stays is marked so. From here on

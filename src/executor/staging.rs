@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::alarms;
 use super::session::Session;
 use super::store;
 use crate::failure::Result;
@@ -24,6 +25,9 @@ struct Rule {
 fn rule(validator: Validator) -> Rule {
     let everything: fn(&str) -> bool = |_| false;
     match validator {
+        Validator::Alertmanager | Validator::Blackbox | Validator::Prometheus => {
+            Rule { trees: &["/etc/prometheus"], files: &[], only: "", without: everything }
+        }
         Validator::Knot => Rule { trees: &["/etc/knot"], files: &[], only: "", without: everything },
         Validator::Nginx => Rule { trees: &["/etc/nginx"], files: &[], only: "", without: everything },
         // Host keys stay where they are, and sshd finds them there.
@@ -230,6 +234,12 @@ fn commands(machine: &dyn Machine, validator: Validator, stage: &Stage, staged: 
         staged.iter().map(|path| Command::new(argv.iter().map(|word| word.to_string()).chain([last(path)]))).collect()
     };
     Ok(match validator {
+        Validator::Alertmanager => alarms::alertmanager(machine, at)?,
+        Validator::Blackbox => {
+            let file = format!("--config.file={}", at("/etc/prometheus/blackbox.yml"));
+            vec![Command::new(["prometheus-blackbox-exporter", &file, "--config.check"])]
+        }
+        Validator::Prometheus => alarms::prometheus(machine, at, staged)?,
         Validator::Knot => vec![Command::new(["knotc", "--config", &at("/etc/knot/knot.conf"), "conf-check"])],
         Validator::Nginx => vec![Command::new(["nginx", "-t", "-q", "-c", &at("/etc/nginx/nginx.conf")])],
         // sshd insists on its absolute path.

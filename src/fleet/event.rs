@@ -38,6 +38,8 @@ pub enum Event {
     Failed { host: String, id: String, owner: String, message: String },
     /// A resource was left out because its owner failed.
     Skipped { host: String, id: String, owner: String },
+    /// A resource is as far as it can be now; the rest has its time (seconds since 1970-01-01T00:00:00Z).
+    Waits { host: String, id: String, owner: String, not_before: i64 },
     /// How far an act of a procedure is; `0` of `0` where it cannot be told.
     Doing { host: String, tenant: String, what: String, done: u64, total: u64, milliseconds: u64 },
     /// A daemon was told.

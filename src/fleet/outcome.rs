@@ -17,6 +17,17 @@ pub struct ResourceFailure {
     pub message: String,
 }
 
+/// A resource that is as far as it can be now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The resource.
+    pub id: String,
+    /// Its owner.
+    pub owner: String,
+    /// When an apply goes on with it: seconds since 1970-01-01T00:00:00Z.
+    pub not_before: i64,
+}
+
 /// How a host's part ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostState {
@@ -54,6 +65,8 @@ pub struct HostOutcome {
     pub adopted: u32,
     /// What could not be fixed.
     pub failed: Vec<ResourceFailure>,
+    /// What is left for an apply after its time.
+    pub waiting: Vec<Waiting>,
     /// Ids and owners that were left out because their owner failed.
     pub skipped: Vec<(String, String)>,
     /// Ids and owners that were planned and never reached.
@@ -76,6 +89,7 @@ impl HostOutcome {
             fixed: 0,
             adopted: 0,
             failed: Vec::new(),
+            waiting: Vec::new(),
             skipped: Vec::new(),
             remaining: Vec::new(),
             archives: Vec::new(),
@@ -138,7 +152,7 @@ impl Outcome {
 
     /// What the exit code says; `None` when all went well.
     ///
-    /// Some done and some not is 3; nothing done is the worst of the reasons.
+    /// Some done and some not is 3; nothing done is the worst of the reasons. What waits for its time is pending.
     pub fn kind(&self) -> Option<Kind> {
         if let Some(kind) = self.stopped {
             return Some(kind);
@@ -147,6 +161,9 @@ impl Outcome {
         let mut reasons = Vec::new();
         for host in self.hosts.values() {
             well |= host.fixed > 0;
+            if !host.waiting.is_empty() {
+                reasons.push(Kind::Pending);
+            }
             match &host.state {
                 HostState::Done => well = true,
                 HostState::Untouched => {}
@@ -221,6 +238,16 @@ mod tests {
             let outcome = outcome(&hosts);
             assert_eq!(outcome.kind().map_or(0, Kind::exit_code), code, "{hosts:?}");
         }
+    }
+
+    #[test]
+    fn what_waits_for_its_time_is_pending_unless_worse_happened() {
+        let mut outcome = outcome(&[(HostState::Done, 1), (HostState::Done, 0)]);
+        let waiting = Waiting { id: "zone:b.it".to_string(), owner: "c_e707".to_string(), not_before: 9 };
+        outcome.hosts.entry("h0".to_string()).and_modify(|host| host.waiting.push(waiting));
+        assert_eq!(outcome.kind(), Some(Kind::Pending));
+        outcome.hosts.insert("h2".to_string(), HostOutcome::new(lost()));
+        assert_eq!(outcome.kind(), Some(Kind::Partial));
     }
 
     #[test]

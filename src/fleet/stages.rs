@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::conversation::{Checked, Progress};
-use super::outcome::{HostOutcome, HostState, Outcome};
+use super::outcome::{HostOutcome, HostState, Outcome, Waiting};
 use crate::catalog::{HOST_OWNER, Stage};
 use crate::failure::{Failure, Kind};
 use crate::protocol::{Finding, Outcome as Found};
-use crate::resources::Action;
+use crate::resources::{Action, Step};
 
 /// What an apply shall do with the hosts that were compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,11 +76,20 @@ impl Account {
 /// made in an earlier stage on another host.
 fn is_work(finding: &Finding) -> bool {
     match &finding.outcome {
-        Found::Differs { action: Action::Adopt | Action::Keep, .. } => false,
+        Found::Differs { action: Action::Adopt | Action::Keep | Action::Wait, .. } => false,
         Found::Differs { .. } => true,
         Found::KnownAfter { .. } | Found::Failed { .. } => true,
         Found::NotChecked { .. } | Found::Foreign => false,
     }
+}
+
+fn waiting(finding: &Finding) -> Option<Waiting> {
+    let Found::Differs { action: Action::Wait, changes } = &finding.outcome else { return None };
+    let times = changes.iter().filter_map(|change| match change.step {
+        Some(Step::Second { not_before }) => Some(not_before),
+        _ => None,
+    });
+    Some(Waiting { id: finding.id.clone(), owner: finding.owner.clone(), not_before: times.min()? })
 }
 
 fn is_adopted(finding: &Finding) -> bool {
@@ -106,6 +115,7 @@ impl Ledger {
                         account.unchecked =
                             findings.iter().any(|finding| matches!(finding.outcome, Found::NotChecked { .. }));
                         let adopted = findings.iter().filter(|finding| is_adopted(finding)).count();
+                        account.outcome.waiting = findings.iter().filter_map(waiting).collect();
                         account.outcome.adopted = u32::try_from(adopted).unwrap_or(u32::MAX);
                         for finding in findings.iter().filter(|finding| is_work(finding)) {
                             let stage = account.pending.entry(finding.stage).or_default();
@@ -185,6 +195,10 @@ impl Ledger {
             account.fixed.push(owner);
             settled.insert(id);
         }
+        // What a host says of it later is what counts.
+        let news = |id: &String| settled.contains(id) || progress.waiting.iter().any(|waiting| waiting.id == *id);
+        account.outcome.waiting.retain(|waiting| !news(&waiting.id));
+        account.outcome.waiting.extend(progress.waiting);
         let mut reasons = Vec::new();
         for failure in &progress.failed {
             settled.insert(failure.id.clone());

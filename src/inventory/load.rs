@@ -43,18 +43,22 @@ pub struct Trees {
 }
 
 impl Loaded {
-    /// The inventory as it is on a day (ISO 8601): what a waiver covered that has ended is told again.
+    /// The inventory as it is on a day (ISO 8601): what a waiver covered that has ended is told again, and so is what a
+    /// waiver covers for longer than its rule bears with it.
     ///
     /// # Errors
     /// When one of those findings is an error.
     pub fn on(mut self, today: &str) -> Result<Loaded, Box<Diagnostics>> {
         let (waived, ended): (Vec<Waived>, _) =
-            self.waived.into_iter().partition(|waived| waived.until.as_str() >= today);
+            self.waived.into_iter().partition(|waived| waived.until.as_str() >= today && waived.is_short(today));
         self.waived = waived;
         if ended.is_empty() {
             return Ok(self);
         }
-        let told = |waived: Waived| waived.finding.note(&format!("; the waiver ended on {}", waived.until));
+        let told = |waived: Waived| match waived.latest(today).filter(|_| waived.until.as_str() >= today) {
+            None => waived.finding.note(&format!("; the waiver ended on {}", waived.until)),
+            Some(latest) => waived.finding.note(&format!("; its waiver may last until {latest}, not {}", waived.until)),
+        };
         self.warnings = self.warnings.and(ended.into_iter().map(told).collect());
         if self.warnings.counts().0 > 0 { Err(Box::new(self.warnings)) } else { Ok(self) }
     }

@@ -268,7 +268,7 @@ fn template(playbook: &Playbook, step: &Step, templates: &Templates, shape: &Sha
         );
     };
     if templates.resolve(name).is_none() {
-        return problems.add(&playbook.file, Some(node.place), unknown("template", name, templates.names()));
+        return problems.add(&playbook.file, Some(node.place), unknown_template(name, &templates.names()));
     }
     for fault in templates.unknown_names(name, shape) {
         problems.know(&fault.template, templates.text(&fault.template));
@@ -305,4 +305,15 @@ pub fn problem_of(
         (false, line) => Some(Place { line, column: fault.column, length: fault.length }),
     };
     Problem { file, place, message: fault.message, trace: fault.trace }
+}
+
+/// There are too many templates to name all: those of its folder, or the folders when it is in none of them.
+fn unknown_template(name: &str, known: &[&str]) -> String {
+    let folder = |name: &str| name.split_once('/').map(|(folder, _)| format!("{folder}/"));
+    let (near, own) = (nearest(name, known.iter().copied()), folder(name));
+    let beside: Vec<&str> = known.iter().copied().filter(|other| own.is_some() && folder(other) == own).collect();
+    let folders: BTreeSet<String> = known.iter().filter_map(|other| folder(other)).collect();
+    let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    let listed = if beside.is_empty() { Vec::from_iter(folders).join(", ") } else { beside.join(", ") };
+    format!("unknown template `{name}`: {near}There are: {listed}")
 }

@@ -290,6 +290,15 @@ pub enum FromHost {
         /// Its owner.
         owner: String,
     },
+    /// A resource is as far as it can be now; what is left comes with an apply after its time.
+    Waits {
+        /// The resource.
+        id: String,
+        /// Its owner.
+        owner: String,
+        /// Seconds since 1970-01-01T00:00:00Z.
+        not_before: i64,
+    },
     /// A notification was paid.
     Notified {
         /// `reload nginx`...

@@ -11,11 +11,12 @@ use super::plan::{Counts, HostState, PlanView, held};
 pub use crate::backup::ladder::Verification as BackupVerification;
 use crate::backup::restore::{Kept, Part, Report};
 pub use crate::backup::run::Run as BackupRun;
+use crate::evidence::clock::local_time;
 pub use crate::evidence::documents::Document as BodyDocument;
 use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
 use crate::protocol::{Finding, Outcome};
-use crate::resources::Action;
+use crate::resources::{Action, Change, Step};
 use crate::saved::{Document, Moved};
 
 pub use reference::{reference, schema};
@@ -61,7 +62,7 @@ pub enum Object {
         owner: String,
         /// Tenant, if it belongs to one.
         tenant: Option<String>,
-        /// `create`, `change`, `adopt` (there as it must be, not ours so far), `adopt_and_change`, `remove`, `keep`,
+        /// `create`, `change`, `adopt` (there as it must be, not ours so far), `adopt_and_change`, `remove`, `keep`, `wait` (the rest has its time),
         /// `known_after`, `not_checked`, `failed` or `foreign`.
         outcome: String,
         /// The fields that differ; values of secrets are never there.
@@ -140,7 +141,7 @@ pub enum Object {
     Step {
         /// Host.
         host: String,
-        /// `started`, `fixed`, `failed`, `skipped` (left out), `notified`, `acted` (a step of a procedure is over), `lost`,
+        /// `started`, `fixed`, `failed`, `skipped` (left out), `waits`, `notified`, `acted` (a step of a procedure is over), `lost`,
         /// or `done`: nothing more will happen there.
         event: String,
         /// Resource or notification; with `started` it may also be a word such as `connecting`, with `acted` it is what
@@ -154,6 +155,8 @@ pub enum Object {
         message: Option<String>,
         /// How long it took, when it was fixed.
         milliseconds: Option<u64>,
+        /// With `waits`: when an apply goes on with it (ISO 8601).
+        not_before: Option<String>,
     },
     /// What an apply came to on one host.
     HostResult {
@@ -169,6 +172,8 @@ pub enum Object {
         failed: u32,
         /// Resources left out because their owner failed, or because the host was lost.
         skipped: u32,
+        /// Resources that are as far as they can be now; an apply after their time goes on.
+        waiting: u32,
         /// Why it was lost or busy.
         message: Option<String>,
     },
@@ -302,6 +307,44 @@ pub struct FieldChange {
     after: Option<String>,
     /// The values are secret and left out.
     secret: bool,
+    /// Of what takes time to reach everybody: `whole`, or `first` or `second` of two steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<String>,
+    /// For how many seconds others may go on with what was there; with `first`: so long after it the second comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<u32>,
+    /// With `first`: what the second step brings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    then: Option<String>,
+    /// With `second`: an apply leaves it alone before (ISO 8601).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<String>,
+}
+
+impl FieldChange {
+    fn of(change: &Change) -> FieldChange {
+        let shown = FieldChange {
+            field: change.field.clone(),
+            before: change.before.clone().filter(|_| !change.secret),
+            after: change.after.clone().filter(|_| !change.secret),
+            secret: change.secret,
+            step: None,
+            seconds: None,
+            then: None,
+            not_before: None,
+        };
+        let word = |word: &str| Some(word.to_string());
+        match change.step.clone() {
+            None => shown,
+            Some(Step::Whole { remembered }) => FieldChange { step: word("whole"), seconds: Some(remembered), ..shown },
+            Some(Step::First { then, after }) => {
+                FieldChange { step: word("first"), seconds: Some(after), then, ..shown }
+            }
+            Some(Step::Second { not_before }) => {
+                FieldChange { step: word("second"), not_before: Some(local_time(not_before)), ..shown }
+            }
+        }
+    }
 }
 
 impl Object {
@@ -393,15 +436,7 @@ impl Object {
             owner: finding.owner.clone(),
             tenant: finding.tenant.clone(),
             outcome: outcome.to_string(),
-            changes: changes
-                .iter()
-                .map(|change| FieldChange {
-                    field: change.field.clone(),
-                    before: change.before.clone().filter(|_| !change.secret),
-                    after: change.after.clone().filter(|_| !change.secret),
-                    secret: change.secret,
-                })
-                .collect(),
+            changes: changes.iter().map(FieldChange::of).collect(),
             why,
             drifted: finding.drifted,
         }
@@ -417,6 +452,7 @@ pub fn action_word(action: Action) -> &'static str {
         Action::AdoptAndChange => "adopt_and_change",
         Action::Remove => "remove",
         Action::Keep => "keep",
+        Action::Wait => "wait",
     }
 }
 

@@ -9,7 +9,7 @@ use crate::catalog::HOST_OWNER;
 use crate::evidence::clock::local_time;
 use crate::failure::Failure;
 use crate::protocol::{Debt, Finding, Holder, Outcome};
-use crate::resources::{Action, Change};
+use crate::resources::{Action, Change, Step};
 
 /// What one host answered.
 #[derive(Debug, Clone)]
@@ -62,6 +62,8 @@ pub struct Counts {
     pub remove: u32,
     /// Resources no longer wanted that hold data and stay.
     pub keep: u32,
+    /// Resources that are as far as they can be now; an apply after their time goes on.
+    pub wait: u32,
     /// Resources that will be known after others.
     pub known_after: u32,
     /// Resources not checked for want of a secret.
@@ -109,6 +111,7 @@ impl PlanView {
                     Outcome::Differs { action: Action::AdoptAndChange, .. } => &mut counts.adopt_and_change,
                     Outcome::Differs { action: Action::Remove, .. } => &mut counts.remove,
                     Outcome::Differs { action: Action::Keep, .. } => &mut counts.keep,
+                    Outcome::Differs { action: Action::Wait, .. } => &mut counts.wait,
                     Outcome::KnownAfter { .. } => &mut counts.known_after,
                     Outcome::NotChecked { .. } => &mut counts.not_checked,
                     Outcome::Failed { .. } => &mut counts.failed,
@@ -171,6 +174,7 @@ impl PlanView {
             (counts.change, "to change"),
             (counts.adopt, "to adopt"),
             (counts.adopt_and_change, "to adopt and change"),
+            (counts.wait, "waiting for their time"),
             (counts.known_after, "known after others"),
             (counts.owed, "owed from an earlier run"),
             (counts.remove, "TO REMOVE"),
@@ -186,7 +190,12 @@ impl PlanView {
         if !counts.pending() {
             // What was not looked at may hide changes.
             let whole = heard == self.hosts.len() && counts.not_checked + counts.failed == 0;
-            parts.insert(0, if whole { "no changes" } else { "no changes in what could be compared" }.to_string());
+            let words = match (whole, counts.wait) {
+                (true, 0) => "no changes",
+                (true, _) => "no changes now",
+                (false, _) => "no changes in what could be compared",
+            };
+            parts.insert(0, words.to_string());
         }
         format!("{} {}; {fleet}.\n", out.paint(Colour::Bold, "Plan:"), parts.join(", "))
     }
@@ -326,9 +335,12 @@ fn line(out: &Out, finding: &Finding) -> String {
             format!("    = {id}  adopted as it is: it was there before us\n")
         }
         Outcome::Differs { action, changes } => {
-            let adopted =
-                if *action == Action::AdoptAndChange { "  adopted and changed: it was there before us" } else { "" };
-            let mut text = format!("    {}\n", out.paint(Colour::Yellow, &format!("~ {id}{by_hand}{adopted}")));
+            let news = match action {
+                Action::AdoptAndChange => "  adopted and changed: it was there before us",
+                Action::Wait => "  as far as it can be now",
+                _ => "",
+            };
+            let mut text = format!("    {}\n", out.paint(Colour::Yellow, &format!("~ {id}{by_hand}{news}")));
             text.extend(changes.iter().map(|change| field(out, change, false)));
             text
         }
@@ -360,8 +372,29 @@ fn field(out: &Out, change: &Change, new: bool) -> String {
     match (&change.before, &change.after) {
         (None, None) => format!("        {name}: differs\n"),
         (None, Some(after)) if new => format!("        {name}: {}\n", value(Some(after))),
-        (before, after) => format!("        {name}: {} -> {}\n", value(before.as_deref()), value(after.as_deref())),
+        (before, after) => {
+            let line = format!("        {name}: {} -> {}\n", value(before.as_deref()), value(after.as_deref()));
+            line + &change.step.as_ref().map(|step| step_words(name, step)).unwrap_or_default()
+        }
     }
+}
+
+/// How long a change takes to reach everybody.
+fn step_words(name: &str, step: &Step) -> String {
+    let words = match step {
+        Step::Whole { remembered } => format!(
+            "others may go on with the former for {remembered} s; `move_ttl` in the inventory moves it in two steps instead"
+        ),
+        Step::First { then, after } => format!(
+            "step 1 of 2: {} comes with an apply {after} s after this one, when nobody has it with its old TTL any more",
+            value(then.as_deref())
+        ),
+        Step::Second { not_before } => format!(
+            "step 2 of 2, not before {}: until then others may have it with its old TTL (--allow {name}/now moves it at once)",
+            local_time(*not_before)
+        ),
+    };
+    format!("            {words}\n")
 }
 
 /// A value on one line; what cannot be seen gets a word.

@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::json::{Object, action_word};
 use super::out::{Out, visible};
+use crate::evidence::clock::local_time;
 use crate::resources::Action;
 
 /// One thing that happened on a host.
@@ -41,6 +42,15 @@ pub enum Step {
         id: String,
         /// Its owner.
         owner: String,
+    },
+    /// A resource is as far as it can be now.
+    Waits {
+        /// The resource.
+        id: String,
+        /// Its owner.
+        owner: String,
+        /// When an apply goes on with it: seconds since 1970-01-01T00:00:00Z.
+        not_before: i64,
     },
     /// A notification was paid.
     Notified(String),
@@ -120,6 +130,9 @@ impl Progress {
             Step::Fixed { id, owner, action, milliseconds } if !self.quiet => {
                 Some(format!("{at}  {owner}  {} {id} ({milliseconds} ms)", past(*action)))
             }
+            Step::Waits { id, owner, not_before } if !self.quiet => {
+                Some(format!("{at}  {owner}  {id} waits until {}", local_time(*not_before)))
+            }
             Step::Notified(notification) if !self.quiet => Some(format!("{at}  {notification}")),
             Step::Failed { id, owner, message } => Some(format!("{at}  {owner}  FAILED {id}: {}", further(message))),
             Step::Acted(what) => Some(format!("{at}  {what}")),
@@ -152,7 +165,7 @@ impl Screen {
                     self.bars.suspend(|| out.remark(line));
                 }
             }
-            Step::Notified(_) => {}
+            Step::Notified(_) | Step::Waits { .. } => {}
             Step::Done => bar.finish_and_clear(),
         }
     }
@@ -179,6 +192,7 @@ fn past(action: Action) -> &'static str {
         Action::AdoptAndChange => "adopted and changed",
         Action::Remove => "removed",
         Action::Keep => "kept",
+        Action::Wait => "left for later",
     }
 }
 
@@ -192,6 +206,7 @@ pub(super) fn object(host: &str, step: &Step) -> Object {
         Step::Fixed { id, owner, milliseconds, .. } => ("fixed", Some(id), Some(owner), None, Some(*milliseconds)),
         Step::Failed { id, owner, message } => ("failed", Some(id), Some(owner), Some(message), None),
         Step::Skipped { id, owner } => ("skipped", Some(id), Some(owner), None, None),
+        Step::Waits { id, owner, .. } => ("waits", Some(id), Some(owner), None, None),
         Step::Notified(notification) => ("notified", Some(notification), None, None, None),
         Step::Acted(what) => ("acted", Some(what), None, None, None),
         Step::Lost(why) => ("lost", None, None, Some(why), None),
@@ -205,5 +220,9 @@ pub(super) fn object(host: &str, step: &Step) -> Object {
         action,
         message: message.cloned(),
         milliseconds,
+        not_before: match step {
+            Step::Waits { not_before, .. } => Some(local_time(*not_before)),
+            _ => None,
+        },
     }
 }

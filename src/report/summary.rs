@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::json::Object;
 use super::out::{Colour, Out, indented};
 use super::table;
+use crate::evidence::clock::local_time;
 use crate::failure::Kind;
 
 /// What an apply came to on one host.
@@ -20,6 +21,8 @@ pub struct HostSummary {
     pub adopted: u32,
     /// Resources that failed: owner, id, the command's own words.
     pub failures: Vec<(String, String, String)>,
+    /// Resources that are as far as they can be now: owner, id, and when an apply goes on with them.
+    pub waiting: Vec<(String, String, i64)>,
     /// Resources left out because their owner failed, or because the host was lost.
     pub skipped: u32,
     /// Why it was lost or busy.
@@ -55,6 +58,7 @@ impl RunSummary {
             adopted: host.adopted,
             failed: host.failures.len() as u32,
             skipped: host.skipped,
+            waiting: host.waiting.len() as u32,
             message: host.message.clone(),
         };
         let mut objects: Vec<Object> = self.hosts.iter().map(result).collect();
@@ -77,6 +81,12 @@ impl RunSummary {
             }
             if let Some(message) = &host.message {
                 told(format!("{}: {}", host.host, host.result), message);
+            }
+        }
+        for host in &self.hosts {
+            for (owner, id, not_before) in &host.waiting {
+                let until = local_time(*not_before);
+                text.push_str(&format!("{}: {id} ({owner}) waits: apply again after {until}\n", host.host));
             }
         }
         if !text.is_empty() {
@@ -108,7 +118,11 @@ impl RunSummary {
                 count => closing.push_str(&format!(", {count} hosts {result}")),
             }
         }
-        let word = if self.kind.is_none() { "Applied:" } else { "Not all applied:" };
+        let word = match self.kind {
+            None => "Applied:",
+            Some(Kind::Pending) => "Applied so far:",
+            Some(_) => "Not all applied:",
+        };
         format!("{} {closing}, in {:.1} s.\n", out.paint(Colour::Bold, word), self.elapsed.as_secs_f64())
     }
 }

@@ -12,7 +12,7 @@ use crate::catalog::{Area, Stage};
 use crate::cli::Format;
 use crate::failure::{Failure, Kind};
 use crate::protocol::{Debt, Finding, Holder, Operator, Outcome};
-use crate::resources::{Action, Change};
+use crate::resources::{self, Action, Change};
 
 const POISON: &str = "poison-Ib2Zq";
 
@@ -53,12 +53,18 @@ fn differs(action: Action, changes: &[Change]) -> Outcome {
 }
 
 fn change(field: &str, before: Option<&str>, after: Option<&str>) -> Change {
-    Change { field: field.into(), before: before.map(String::from), after: after.map(String::from), secret: false }
+    Change {
+        field: field.into(),
+        before: before.map(String::from),
+        after: after.map(String::from),
+        secret: false,
+        step: None,
+    }
 }
 
 fn secret(field: &str) -> Change {
     let value = Some(POISON.to_string());
-    Change { field: field.into(), before: value.clone(), after: value, secret: true }
+    Change { field: field.into(), before: value.clone(), after: value, secret: true, step: None }
 }
 
 fn checked(host: &str, findings: Vec<Finding>, debts: Vec<Debt>, correct: u32) -> HostPlan {
@@ -158,6 +164,7 @@ fn run() -> RunSummary {
         fixed: 12,
         adopted: 2,
         failures: vec![("c_e863".into(), "file:/etc/nginx/comuni.d/c_e863-albo.conf".into(), nginx.into())],
+        waiting: Vec::new(),
         skipped: 3,
         message: None,
     };
@@ -383,4 +390,42 @@ fn what_could_not_be_told_asks_for_consent_because_its_stage_may_change_it() {
     for counts in [Counts { failed: 1, ..Counts::default() }, Counts { owed: 1, ..Counts::default() }] {
         assert!(counts.may_change(), "{counts:?}");
     }
+}
+
+#[test]
+fn a_move_in_two_steps_is_told_with_what_comes_and_when() {
+    let step = |step| Change { step: Some(step), ..change("b.it/A", Some("3600 192.0.2.7"), Some("60 192.0.2.7")) };
+    let told = |action, step| {
+        let outcome = Outcome::Differs { action, changes: vec![step] };
+        let findings = vec![finding("c_e863", "zone:b.it", outcome)];
+        let state = HostState::Checked { findings, debts: Vec::new(), correct: 3 };
+        let plan = PlanView {
+            hosts: vec![HostPlan { host: "mon1".into(), state }],
+            members: std::collections::BTreeMap::new(),
+        };
+        (plan.text(&text()), plan.counts().pending(), serde_json::to_string(&Object::plan(&plan)).unwrap())
+    };
+    let (first, pending, object) =
+        told(Action::Change, step(resources::Step::First { then: Some("3600 192.0.2.8".into()), after: 3600 }));
+    assert!(
+        pending && first.contains("step 1 of 2: 3600 192.0.2.8 comes with an apply 3600 s after this one"),
+        "{first}"
+    );
+    assert!(object.contains(r#""step":"first","seconds":3600,"then":"3600 192.0.2.8""#), "{object}");
+    let (second, pending, object) = told(Action::Wait, step(resources::Step::Second { not_before: 1_764_291_600 }));
+    assert!(!pending && second.contains("step 2 of 2, not before 2025-11-28T02:00:00+01:00"), "{second}");
+    assert!(second.contains("no changes now, 1 waiting for their time"), "{second}");
+    assert!(object.contains(r#""outcome":"wait""#) && object.contains("2025-11-28T02:00:00+01:00"), "{object}");
+    let (whole, ..) = told(Action::Change, step(resources::Step::Whole { remembered: 3600 }));
+    assert!(whole.contains("others may go on with the former for 3600 s"), "{whole}");
+    let mut run = run();
+    run.kind = Some(Kind::Pending);
+    run.hosts = vec![HostSummary {
+        host: "mon1".into(),
+        waiting: vec![("c_e863".into(), "zone:b.it".into(), 1_764_291_600)],
+        ..HostSummary::default()
+    }];
+    let said = run.text(&text());
+    assert!(said.contains("zone:b.it (c_e863) waits: apply again after 2025-11-28T02:00:00+01:00"), "{said}");
+    assert!(said.contains("Applied so far:"), "{said}");
 }

@@ -142,7 +142,13 @@ impl Certificate {
     fn differences(&self, host: &dyn Machine, wanted: &Ownership, note: &Note) -> Result<Vec<Change>> {
         let mut changes = Vec::new();
         let mut differs = |field: &str, before: String, after: String| {
-            changes.push(Change { field: field.to_string(), before: Some(before), after: Some(after), secret: false });
+            changes.push(Change {
+                field: field.to_string(),
+                before: Some(before),
+                after: Some(after),
+                secret: false,
+                step: None,
+            });
         };
         if note.names != self.names {
             differs("names", note.names.join(", "), self.names.join(", "));
@@ -193,6 +199,7 @@ impl Kind for Certificate {
                     before: None,
                     after: Some(self.names.join(", ")),
                     secret: false,
+                    step: None,
                 };
                 return Ok(Check::Differs { action: Action::Create, changes: vec![names] });
             }

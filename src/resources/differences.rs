@@ -23,7 +23,7 @@ impl Differences {
 
     /// Notes a field that differs.
     pub(super) fn note(&mut self, field: &str, before: Option<String>, after: Option<String>) {
-        self.0.push(Change { field: field.to_string(), before, after, secret: false });
+        self.0.push(Change { field: field.to_string(), before, after, secret: false, step: None });
     }
 
     /// Notes a field that the host does not have yet.
@@ -33,7 +33,7 @@ impl Differences {
 
     /// Notes a field that differs and may not be shown, with the fingerprint of what is there.
     pub(super) fn hide(&mut self, field: &str, before: Option<String>) {
-        self.0.push(Change { field: field.to_string(), before, after: None, secret: true });
+        self.0.push(Change { field: field.to_string(), before, after: None, secret: true, step: None });
     }
 
     /// `Correct` when nothing differs.

@@ -23,12 +23,19 @@ pub(super) fn default_mode() -> u32 {
 #[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Validator {
+    /// `amtool check-config` over a staged copy of `/etc/prometheus`, and the routes that `comuni/routes` there asks for.
+    Alertmanager,
+    /// `prometheus-blackbox-exporter --config.check` over a staged copy of `/etc/prometheus`.
+    Blackbox,
     /// `knotc conf-check` over a staged copy of `/etc/knot`.
     Knot,
     /// `nginx -t` over a staged copy of `/etc/nginx`.
     Nginx,
     /// `nft --check --file`.
     Nftables,
+    /// `promtool check config` and `check rules` over a staged copy of `/etc/prometheus`, then the tests of the rules that
+    /// change (`comuni/tests` there).
+    Prometheus,
     /// `sshd -t -f` over a staged copy of `/etc/ssh`.
     Sshd,
     /// `visudo --check --file`.

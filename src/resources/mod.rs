@@ -67,6 +67,33 @@ pub struct Change {
     /// The value holds a secret: only *that* it differs is said.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
+    /// It takes more than one apply, or others go on with what was there for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+}
+
+/// Which part of a change this is that takes time to reach everybody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "control", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The whole of it: for so many seconds others may go on with what was there.
+    Whole {
+        /// Seconds.
+        remembered: u32,
+    },
+    /// The first of two: others are told to ask again soon.
+    First {
+        /// What the second brings; nothing when it takes away.
+        then: Option<String>,
+        /// Seconds from the first to the second.
+        after: u32,
+    },
+    /// The second, which an apply leaves alone before its time.
+    Second {
+        /// Seconds since 1970-01-01T00:00:00Z.
+        not_before: i64,
+    },
 }
 
 /// What an apply would do with a resource.
@@ -86,6 +113,8 @@ pub enum Action {
     Remove,
     /// It is no longer wanted, but holds data: it stays until `offboard`.
     Keep,
+    /// It is as far as it can be now; what is left has its time ([`Step::Second`]).
+    Wait,
 }
 
 /// What checking a resource found.

@@ -40,6 +40,7 @@ impl Kind for PostgresDatabase {
             before,
             after: Some(after),
             secret: false,
+            step: None,
         };
         let Some(facts) = server.databases.get(&self.name) else {
             return Ok(Check::Differs {

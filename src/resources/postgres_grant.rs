@@ -74,6 +74,7 @@ impl Kind for PostgresGrant {
             before: Some(words(&held)),
             after: Some(words(&wanted)),
             secret: false,
+            step: None,
         };
         let action = if held.is_empty() { Action::Create } else { Action::Change };
         Ok(Check::Differs { action, changes: vec![change] })

@@ -74,7 +74,13 @@ fn digest(host_key: &[u8], role: &str, password: &str) -> String {
 }
 
 fn change(field: &str, before: impl ToString, after: impl ToString) -> Change {
-    Change { field: field.to_string(), before: Some(before.to_string()), after: Some(after.to_string()), secret: false }
+    Change {
+        field: field.to_string(),
+        before: Some(before.to_string()),
+        after: Some(after.to_string()),
+        secret: false,
+        step: None,
+    }
 }
 
 fn words(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
@@ -108,6 +114,7 @@ impl Kind for PostgresRole {
                 before: None,
                 after: Some(self.login.to_string()),
                 secret: false,
+                step: None,
             }];
             return Ok(Check::Differs { action: Action::Create, changes });
         };
@@ -133,7 +140,7 @@ impl Kind for PostgresRole {
         };
         if differs {
             let before = facts.verifier.as_ref().and_then(|verifier| context.fingerprint(verifier.as_bytes()));
-            changes.push(Change { field: "password".to_string(), before, after: None, secret: true });
+            changes.push(Change { field: "password".to_string(), before, after: None, secret: true, step: None });
         }
         Ok(if changes.is_empty() { Check::Correct } else { Check::Differs { action: Action::Change, changes } })
     }

@@ -154,6 +154,7 @@ impl Kind for Release {
             before,
             after: Some(after.to_string()),
             secret: false,
+            step: None,
         };
         let linked = host.link_target(Path::new(&self.link()))?;
         let mut changes = Vec::new();

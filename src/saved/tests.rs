@@ -63,6 +63,7 @@ fn content(before: &str) -> Outcome {
         before: Some(before.into()),
         after: Some(after.into()),
         secret: false,
+        step: None,
     };
     Outcome::Differs {
         action: Action::Change,
@@ -306,7 +307,8 @@ fn what_moved_on_a_host_is_named_and_foreign_files_are_let_be() {
 #[test]
 fn a_secret_that_differs_otherwise_than_planned_has_moved_too() {
     let hidden = |seen: &str| {
-        let change = Change { field: "content".into(), before: Some(seen.into()), after: None, secret: true };
+        let change =
+            Change { field: "content".into(), before: Some(seen.into()), after: None, secret: true, step: None };
         finding(FRAGMENT, Outcome::Differs { action: Action::Change, changes: vec![change] })
     };
     let mut plan = plan();

@@ -11,7 +11,7 @@ type Escaped = Result<String, String>;
 type Filter = (&'static str, &'static str, fn(&str) -> Escaped);
 
 /// Every filter with what it writes, for the documentation and for the registration.
-pub const FILTERS: [Filter; 16] = [
+pub const FILTERS: [Filter; 18] = [
     ("nginx", "a quoted string of nginx; refuses `$`, which nginx cannot escape", nginx),
     ("systemd", "the whole value of a setting in a systemd unit: `%` is doubled", systemd),
     ("systemd_word", "one quoted word of a setting that takes several (`ReadWritePaths=`)", systemd_word),
@@ -26,6 +26,8 @@ pub const FILTERS: [Filter; 16] = [
     ("comment", "the rest of a comment line", comment),
     ("pgpass", "one field of a `.pgpass` line", pgpass),
     ("variable", "the name of an environment variable", variable),
+    ("regexp", "words that a regular expression (RE2) must find as they are; write it through `yaml` too", regexp),
+    ("duration", "seconds as a duration of Prometheus: `90s`, `6h`, `500ms`", duration),
     ("word", "letters, digits and `._-:/@` as they are: for formats without quoting", word),
     ("path", "an absolute path made like a `word`", path),
 ];
@@ -120,6 +122,23 @@ fn yaml(value: &str) -> Escaped {
     Ok(format!("\"{}\"", escaped(one_line(value)?, &['\\', '"'])))
 }
 
+fn regexp(value: &str) -> Escaped {
+    Ok(escaped(one_line(value)?, &['\\', '.', '+', '*', '?', '(', ')', '|', '[', ']', '{', '}', '^', '$']))
+}
+
+/// The largest unit that holds it whole. A window is divided for rehearsals, so that a rest is rounded to milliseconds.
+fn duration(value: &str) -> Escaped {
+    let seconds: f64 = value.parse().map_err(|_| format!("{value:?} is no number of seconds"))?;
+    if !(0.001..=1e9).contains(&seconds) {
+        return Err(format!("{value} seconds are no duration"));
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded above")]
+    let milliseconds = (seconds * 1000.0).round() as u64;
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+    let whole = units.into_iter().find(|(_, unit)| milliseconds.is_multiple_of(*unit));
+    whole.map_or_else(|| Err(String::new()), |(name, unit)| Ok(format!("{}{name}", milliseconds / unit)))
+}
+
 fn comment(value: &str) -> Escaped {
     if one_line(value)?.trim_end().ends_with('\\') {
         return Err(format!("{value:?} ends in `\\`: some formats would take the next line for a part of the comment"));
@@ -182,6 +201,10 @@ mod tests {
             ("comment", "50% of #", "50% of #"),
             ("pgpass", r"a:b\c", r"a\:b\\c"),
             ("path", "/srv/comuni/c_e863", "/srv/comuni/c_e863"),
+            ("regexp", r#""a.b|(c)$""#, r#""a\.b\|\(c\)\$""#),
+            ("duration", "300", "5m"),
+            ("duration", "259200", "3d"),
+            ("duration", "33.333", "33333ms"),
         ];
         for (name, value, expected) in cases {
             assert_eq!(filter(name)(value).as_deref(), Ok(expected), "{name}");

@@ -57,7 +57,7 @@ fn row_01_a_database_that_is_away_fails_the_run_and_nothing_else() {
     let (lab, host) = seeded();
     let before = snapshots(lab).len();
     let _undo = with_configuration(host, "s/5432/5433/");
-    take(host).ends_with(1).says("Connection refused").says("5433");
+    take(host).ends_with(1).says("port 5433 failed");
     nothing_came(host, before, lab, "failed");
     lab.comuni(&["backup", "list", "--member", "lozza"]).ends_with(0).says("last failed");
 }

@@ -26,6 +26,7 @@ mod history;
 mod isolation;
 mod kills;
 mod lockout;
+mod monitoring;
 mod plan;
 mod refusals;
 mod restore;

@@ -25,7 +25,10 @@ fn content(host: &str) -> String {
 
 /// What somebody did after the backup and wishes undone.
 fn spoil(host: &str) {
-    on("db1", "runuser -u postgres -- psql -q -d c_e707_albo -c \"update notice set subject = 'spoilt' where id % 3 = 0\"");
+    on(
+        "db1",
+        "runuser -u postgres -- psql -q -d c_e707_albo -c \"update notice set subject = 'spoilt' where id % 3 = 0\"",
+    );
     on(host, &format!("touch {DATA}/intruder && find {DATA} -type f -name '*1*' -print -quit | xargs -d '\\n' rm -f"));
 }
 

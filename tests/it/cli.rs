@@ -49,7 +49,7 @@ fn wrong_usage_exits_64_and_says_what_is_wrong() {
         (&["plan", "--yes"], "'--yes'"),
         (
             &["apply", "--allow", "everything"],
-            "write `removals`, `changes`, the name of a zone, or NAME/TYPE of its RRset",
+            "write `removals`, `changes`, the name of a zone, NAME/TYPE of its RRset, or NAME/TYPE/now",
         ),
         (&["history", "--last", "-1"], "'-1'"),
         (&["completions", "tcsh"], "[possible values:"),

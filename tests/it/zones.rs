@@ -288,6 +288,28 @@ fn a_waiver_that_has_ended_is_told_again() {
 }
 
 #[test]
+fn mail_in_the_name_of_a_comune_is_let_pass_for_ninety_days_and_no_longer() {
+    let folder = crate::zone_files::copy();
+    let file = folder.path().join("members/malnate.yml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let waiver =
+        "  waivers:\n    - { rule: DNS-DMARC-NONE, reason: reports are read first, until: 2027-03-31 }\ncontacts:";
+    let text = text.replace("v=DMARC1; p=quarantine", "v=DMARC1; p=none").replacen("contacts:", waiver, 1);
+    std::fs::write(&file, text).unwrap();
+    let on =
+        |today: &str| inventory::load(folder.path()).and_then(|loaded| loaded.on(today)).map_err(|all| all.render());
+    let waived = |today: &str| on(today).unwrap().waived.iter().filter(|one| one.rule == "DNS-DMARC-NONE").count();
+    assert_eq!((waived("2026-12-31"), waived("2027-03-31")), (1, 1), "90 days before its end, and on it");
+    for (today, words) in [
+        ("2026-12-30", "(DNS-DMARC-NONE); its waiver may last until 2027-03-30, not 2027-03-31"),
+        ("2027-04-01", "(DNS-DMARC-NONE); the waiver ended on 2027-03-31"),
+    ] {
+        let told = on(today).unwrap().warnings.render();
+        assert!(waived(today) == 0 && told.contains(words), "{today}: {told}");
+    }
+}
+
+#[test]
 fn the_text_of_a_record_is_cut_in_pieces_by_us() {
     let long = "k".repeat(600);
     let text = Data::Txt(long.into_bytes()).to_string();

@@ -84,5 +84,7 @@ fn put(compiled: &mut Compiled, name: &str, former: Vec<String>) -> Result<()> {
         Failure::inventory(format!("no playbook serves {name}")).hint("compare playbooks/dns.yml of the inventory")
     })?;
     zone.records = former;
+    // Who goes back is in a hurry.
+    zone.move_ttl = 0;
     Ok(())
 }

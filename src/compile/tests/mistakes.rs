@@ -34,7 +34,7 @@ unknown kind `flie`: did you mean `file`? There are: absent, certificate, direct
 5 |     - flie: { path: /etc/a }
   |       ^^^^
 
-`idd` is not defined in `tenant` (did you mean `id`?); there are: account, application, application_host, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
+`idd` is not defined in `tenant` (did you mean `id`?); there are: account, application, application_host, backup, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
  --> playbooks/tenant.yml:6:30
   |
 6 |     - file: { path: \"/etc/{{ tenant.idd }}\", content: x, mod: \"0644\" }
@@ -46,7 +46,7 @@ unknown field of `file` `mod`: did you mean `mode`? There are: confirm, content,
 6 |     - file: { path: \"/etc/{{ tenant.idd }}\", content: x, mod: \"0644\" }
   |                                                          ^^^
 
-unknown template `tenant/ngin.conf.tera`: did you mean `tenant/nginx.conf.tera`? There are: dns/keys-restore.service.tera, dns/keys.service.tera, dns/keys.timer.tera, dns/knot-unit.conf.tera, dns/knot.conf.tera, dns/transfer.conf.tera, dns/zone.conf.tera, host/nftables.conf.tera, host/nginx.conf.tera, host/pg_hba.conf.tera, host/postgresql-unit.conf.tera, host/postgresql.conf.tera, host/sshd.conf.tera, host/sudoers.tera, host/unattended-upgrades.tera, tenant/environment.tera, tenant/logrotate.tera, tenant/nginx.conf.tera, tenant/pgpass.tera, tenant/unit.service.tera
+unknown template `tenant/ngin.conf.tera`: did you mean `tenant/nginx.conf.tera`? There are: tenant/environment.tera, tenant/logrotate.tera, tenant/nginx.conf.tera, tenant/pgpass.tera, tenant/unit.service.tera
  --> playbooks/tenant.yml:7:39
   |
 7 |     - file: { path: /etc/b, template: tenant/ngin.conf.tera }
@@ -64,7 +64,7 @@ unknown template `tenant/ngin.conf.tera`: did you mean `tenant/nginx.conf.tera`?
 9 |     - user: [a]
   |             ^
 
-`stoped` is not defined in `tenant` (did you mean `stopped`?); there are: account, application, application_host, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
+`stoped` is not defined in `tenant` (did you mean `stopped`?); there are: account, application, application_host, backup, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
   --> playbooks/tenant.yml:11:13
    |
 11 |       when: tenant.stoped

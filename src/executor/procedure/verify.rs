@@ -25,7 +25,9 @@ pub fn verify(machine: &mut dyn Machine, wire: &Wire, order: &Order, task: &Task
         let (tenant, what) = (order.tenant.clone(), what.to_string());
         wire.send(FromHost::Doing { tenant, what, done: 0, total: 0, milliseconds })
     })?;
-    found.swept.extend(gone.into_iter().map(|folder| format!("{folder}, a restored backup past its time, was removed")));
+    found
+        .swept
+        .extend(gone.into_iter().map(|folder| format!("{folder}, a restored backup past its time, was removed")));
     // The words of a program may repeat what it was given.
     let failed = |error: serde_json::Error| Failure::operation(format!("cannot encode what was found: {error}"));
     let text = serde_json::to_string(&found).map_err(failed)?;

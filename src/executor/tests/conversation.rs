@@ -249,7 +249,7 @@ fn refusal(host: &mut Host, talk: impl FnOnce(&mut super::harness::Control) + Se
     let failure = ended.unwrap_err();
     assert!(!heard.contains(&FromHost::End));
     match heard.last() {
-        Some(FromHost::Refused { message }) => assert_eq!(*message, failure.message),
+        Some(FromHost::Refused { message }) => assert_eq!(*message, failure.told()),
         other => panic!("{other:?}"),
     }
     failure.message

@@ -16,4 +16,5 @@ mod removal;
 mod revert;
 mod stage;
 mod validators;
+mod waits;
 mod wire;

@@ -12,7 +12,7 @@ use super::{BackupRuns, Checked, Conversation, Evidence, Hold};
 use crate::catalog::Stage;
 use crate::failure::{Failure, Result};
 use crate::fleet::event::Event;
-use crate::fleet::outcome::ResourceFailure;
+use crate::fleet::outcome::{ResourceFailure, Waiting};
 use crate::protocol::{Acted, FromHost, Order, Request, ToHost};
 
 /// How much of an archive travels in one message.
@@ -26,6 +26,7 @@ pub(in crate::fleet) struct Progress {
     pub(in crate::fleet) failed: Vec<ResourceFailure>,
     /// Id and owner.
     pub(in crate::fleet) skipped: Vec<(String, String)>,
+    pub(in crate::fleet) waiting: Vec<Waiting>,
     pub(in crate::fleet) notified: Vec<String>,
     /// The stage came to its end.
     pub(in crate::fleet) complete: bool,
@@ -181,6 +182,11 @@ impl Conversation {
                 FromHost::Skipped { id, owner } => {
                     progress.skipped.push((id.clone(), owner.clone()));
                     self.tell(Event::Skipped { host: host.clone(), id, owner });
+                }
+                FromHost::Waits { id, owner, not_before } => {
+                    self.begin(format!("what follows {id}"));
+                    progress.waiting.push(Waiting { id: id.clone(), owner: owner.clone(), not_before });
+                    self.tell(Event::Waits { host: host.clone(), id, owner, not_before });
                 }
                 FromHost::Doing { tenant, what, done, total, milliseconds } => {
                     self.begin(format!("{tenant} {what}"));

@@ -30,6 +30,15 @@ pub struct Dns {
     /// When the change of a zone stops until it is allowed by name.
     #[serde(default)]
     pub limits: ZoneLimits,
+    /// The TTL in seconds that an address with a longer one gets for the time of its move: the first apply lowers it, and
+    /// the address moves with an apply after the old TTL has passed. 0: addresses move at once.
+    #[serde(default)]
+    #[schemars(range(max = 86400))]
+    pub move_ttl: u32,
+    /// Seconds that the name servers have to serve a change, before it is put back.
+    #[serde(default = "patience")]
+    #[schemars(range(min = 2, max = 600))]
+    pub patience: u32,
     /// Private or reserved networks whose addresses may stand in zones all the same: those of a lab, or of documentation.
     #[serde(default)]
     pub networks: Vec<String>,
@@ -40,6 +49,10 @@ pub struct Dns {
 
 fn ttl() -> u32 {
     3600
+}
+
+fn patience() -> u32 {
+    30
 }
 
 /// A name server of the zones that we serve: a host of ours, or a machine of others that transfers them.
@@ -116,6 +129,9 @@ pub struct Domain {
     pub pec: Option<Pec>,
     /// In the place of the consortium's `issuers` for this zone.
     pub issuers: Option<Vec<String>>,
+    /// In the place of the consortium's `move_ttl` for this zone.
+    #[schemars(range(max = 86400))]
+    pub move_ttl: Option<u32>,
     /// All other records.
     #[serde(default)]
     pub records: Vec<ZoneRecord>,

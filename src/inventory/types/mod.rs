@@ -6,6 +6,7 @@ mod consortium;
 mod dns;
 mod host;
 mod member;
+mod monitoring;
 
 pub use application::{
     Application, Assertion, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults,
@@ -17,3 +18,4 @@ pub use dns::{
 };
 pub use host::{Capacity, Host, HostAuthority, Hosts, Login, Role, Sudo, Transport};
 pub use member::{Contacts, Member, MemberKind, Membership, Placement, Population, Status, Tenant};
+pub use monitoring::{MailRelay, Monitoring, Recipient, Severity};

@@ -28,6 +28,7 @@ pub fn import(scene: &Scene, slug: &str, member: &Member, zone: &Zone) -> Import
         mail: None,
         pec: None,
         issuers: None,
+        move_ttl: before.and_then(|domain| domain.move_ttl),
         records: Vec::new(),
         waivers: before.map(|domain| domain.waivers.clone()).unwrap_or_default(),
     };

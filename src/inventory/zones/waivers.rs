@@ -1,7 +1,30 @@
 //! Findings that are borne with, each with a reason and an end.
 
+use jiff::ToSpan;
+use jiff::civil::Date;
+
 use super::super::types::Waiver;
-use crate::dns::{Finding, Name, Rule, Type};
+use super::Waived;
+use crate::dns::{Finding, Name, Rule, Type, rules};
+
+/// Days that a DMARC policy of `none` is borne with: it is for looking at reports, not for staying.
+const BEGINNING: i64 = 90;
+
+impl Waived {
+    /// The last day (ISO 8601) on which a waiver that holds today may still do so; `None` when its rule sets no end.
+    pub fn latest(&self, today: &str) -> Option<String> {
+        if self.rule != rules::DMARC_NONE.id {
+            return None;
+        }
+        let today: Date = today.parse().ok()?;
+        Some(today.checked_add(BEGINNING.days()).ok()?.to_string())
+    }
+
+    /// It ends as soon as its rule asks.
+    pub fn is_short(&self, today: &str) -> bool {
+        self.latest(today).is_none_or(|latest| self.until <= latest)
+    }
+}
 
 /// The first waiver that covers a finding of the zone `apex`.
 pub fn covering<'w>(finding: &Finding, apex: &Name, waivers: &'w [Waiver]) -> Option<(usize, &'w Waiver)> {

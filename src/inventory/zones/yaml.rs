@@ -45,6 +45,9 @@ pub fn domain(domain: &Domain) -> String {
         let line = format!("{{ name: {name}, type: {}, values: [{values}]{} }}", record.kind, ttl(record.ttl));
         text.push_str(&format!("    - {line}\n"));
     }
+    if let Some(ttl) = domain.move_ttl {
+        text.push_str(&format!("  move_ttl: {ttl}\n"));
+    }
     if !domain.waivers.is_empty() {
         text.push_str("  waivers:\n");
     }

@@ -1,7 +1,8 @@
 //! A model of Knot, its tools and the other name servers: a zone is the text that was loaded last, and its serial.
 //!
 //! Notes: `knot` is there when the server runs; `zone NAME` is what it serves (the first line is the serial), `other NAME`
-//! what the other name servers serve, who follow at once unless `lag` is there; `catalog` says that one is offered.
+//! what the other name servers serve, who follow at once unless `lag` is there; `catalog` says that one is offered;
+//! with `slow` it is loaded after the first look only. `transaction NAME` says that somebody has begun to change a zone by hand.
 
 use super::super::{Command, Output};
 use super::said;
@@ -73,12 +74,18 @@ pub(super) fn knotc(world: &mut World, command: &Command) -> Output {
         ["zone-status"] => {
             let serial =
                 |zone: &String| world.notes.get(&format!("zone {zone}")).map(|text| serial_of(text).to_string());
-            let mut lines: Vec<String> = configured(world)
-                .iter()
-                .map(|zone| format!("[{zone}.] role: master | serial: {}", serial(zone).unwrap_or("-".to_string())))
-                .collect();
+            let held = |zone: &String| world.notes.contains_key(&format!("transaction {zone}"));
+            let line = |zone: &String| {
+                let (serial, held) =
+                    (serial(zone).unwrap_or("-".to_string()), if held(zone) { "open" } else { "none" });
+                format!("[{zone}.] role: master | serial: {serial} | transaction: {held} | freeze: no")
+            };
+            let mut lines: Vec<String> = configured(world).iter().map(line).collect();
             if offers(world) && world.notes.contains_key("catalog") {
                 lines.push("[catalog.b.it.] role: master | serial: 1 | catalog: generate".to_string());
+            }
+            if world.notes.remove("catalog soon").is_some() {
+                world.notes.insert("catalog".to_string(), String::new());
             }
             said(0, lines.join("\n"), "")
         }
@@ -96,8 +103,9 @@ pub(super) fn knotc(world: &mut World, command: &Command) -> Output {
             said(0, "OK", "")
         }
         ["reload"] => {
+            let loads = if world.notes.contains_key("slow") { "catalog soon" } else { "catalog" };
             match offers(world) {
-                true => world.notes.insert("catalog".to_string(), String::new()),
+                true => world.notes.insert(loads.to_string(), String::new()),
                 false => world.notes.remove("catalog"),
             };
             if offers(world) {

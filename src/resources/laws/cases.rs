@@ -109,6 +109,7 @@ fn a_file_shows_both_texts_and_its_mode() {
         before: Some(before.to_string()),
         after: Some(after.to_string()),
         secret: false,
+        step: None,
     });
     assert_eq!(changes(&from(CONF), &host), expected);
     host.with_file("/etc/a/x.conf", [0xff, 0xfe], 0o644);

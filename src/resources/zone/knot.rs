@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::records::{Key, Records};
 use crate::failure::{Failure, Result};
@@ -13,14 +14,59 @@ const NOT_FOUND: i32 = 127;
 /// Questions that one kdig puts: its arguments must stay short enough for the kernel.
 const AT_A_TIME: usize = 100;
 
-/// What the name server of this host has, by zone: the serial, or none when the zone is configured and not loaded.
-pub(in crate::resources) type Status = BTreeMap<String, Option<u32>>;
+/// What knotc says of a Knot that is busy with another knotc: its socket is there, and its queue is full or too slow.
+const NOT_HEARD: [&str; 2] = ["connection timeout", "OS lacked necessary resources"];
+/// How long Knot may take to answer. What takes longer waits for something that will not end by itself.
+const ANSWER: Duration = Duration::from_secs(20);
+/// How long Knot may take to load, sign or write.
+const ACT: Duration = Duration::from_secs(60);
+
+/// What the name server of this host has of a zone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::resources) struct State {
+    /// None when the zone is configured and not loaded.
+    pub(in crate::resources) serial: Option<u32>,
+    /// Somebody has begun to change it by hand (`knotc zone-begin`), and Knot lets nobody else.
+    pub(in crate::resources) transaction: bool,
+    /// Somebody has had it frozen (`knotc zone-freeze`): Knot loads nothing new.
+    pub(in crate::resources) frozen: bool,
+}
+
+/// The zones that the name server of this host is configured for.
+pub(in crate::resources) type Status = BTreeMap<String, State>;
+
+/// The serial of a zone; none when it is not loaded.
+pub(in crate::resources) fn serial(status: &Status, zone: &str) -> Option<u32> {
+    status.get(zone)?.serial
+}
+
+impl State {
+    /// A change would wait for somebody who may have gone long ago.
+    ///
+    /// # Errors
+    /// With what holds the zone, and how that ends.
+    pub(in crate::resources) fn must_be_free(&self, zone: &str) -> Result<()> {
+        let (what, end) = match (self.transaction, self.frozen) {
+            (true, _) => ("a change by hand has been begun in Knot and neither committed nor given up", "zone-abort"),
+            (false, true) => ("it is frozen in Knot, which loads nothing new then", "zone-thaw"),
+            (false, false) => return Ok(()),
+        };
+        Err(Failure::operation(format!("{zone} cannot be changed: {what}"))
+            .hint(format!("Knot does not know who it was; ask who works on this host, or end it: knotc {end} {zone}")))
+    }
+}
 
 /// Asks the name server of this host for all its zones at once.
 pub(in crate::resources) fn status(host: &dyn Machine) -> Result<Known<Status>> {
-    let question = Command::new(["knotc", "zone-status"]);
+    let question = Command::new(["knotc", "zone-status"]).within(ANSWER);
     let answer = host.query(&question)?;
     let words = String::from_utf8_lossy(&answer.stderr).trim().to_string();
+    if NOT_HEARD.iter().any(|sign| words.contains(sign)) {
+        return Err(Failure::operation(format!("Knot runs here and does not listen to knotc: {words}")).hint(
+            "it takes one command at a time, and one waits for something: look at `ps -C knotc -o pid,args`, and when none \
+             of them will end, systemctl kill -s KILL knot; systemctl start knot",
+        ));
+    }
     if answer.status == NOT_FOUND || words.contains("failed to connect to socket") {
         return Ok(Known::After(after("service:knot.service", "Knot does not run here")));
     }
@@ -28,16 +74,28 @@ pub(in crate::resources) fn status(host: &dyn Machine) -> Result<Known<Status>> 
     Ok(Known::Now(text.lines().filter_map(zone_status).collect()))
 }
 
-/// `[comune.malnate.va.it.] role: master | serial: 2026112501 | ...`
-fn zone_status(line: &str) -> Option<(String, Option<u32>)> {
+/// As [`status`], asked anew: for who waits until Knot has done what it was told.
+pub(in crate::resources) fn status_now(host: &mut dyn Machine) -> Result<Status> {
+    let question = Command::new(["knotc", "zone-status"]).within(ANSWER);
+    let text = host.run(&question)?.succeeded(&question)?.text();
+    Ok(text.lines().filter_map(zone_status).collect())
+}
+
+/// `[comune.malnate.va.it.] role: master | serial: 2026112501 | transaction: none | freeze: no | ...`
+fn zone_status(line: &str) -> Option<(String, State)> {
     let (name, facts) = line.strip_prefix('[')?.split_once(".] ")?;
-    let serial = facts.split(" | ").find_map(|fact| fact.strip_prefix("serial: "))?;
-    Some((name.to_lowercase(), serial.trim().parse().ok()))
+    let fact = |name: &str| facts.split(" | ").find_map(|fact| fact.strip_prefix(name)?.strip_prefix(": "));
+    let state = State {
+        serial: fact("serial")?.trim().parse().ok(),
+        transaction: fact("transaction").is_some_and(|word| word.trim() != "none"),
+        frozen: fact("freeze").is_some_and(|word| word.trim() != "no"),
+    };
+    Some((name.to_lowercase(), state))
 }
 
 /// The records that the name server of this host serves of a zone; one question covers all zones.
 pub(super) fn served(host: &dyn Machine, zone: &str) -> Result<Records> {
-    let question = Command::new(["knotc", "zone-read", "--"]);
+    let question = Command::new(["knotc", "zone-read", "--"]).within(ANSWER);
     let text = host.query(&question)?.succeeded(&question)?.text();
     let mark = format!("[{zone}.] ");
     Records::read(text.lines().filter_map(|line| line.strip_prefix(&mark)))
@@ -66,7 +124,7 @@ pub(super) fn keys(host: &dyn Machine, zone: &str) -> Result<Vec<String>> {
 
 /// Tells the name server of this host something and waits until it is done.
 pub(in crate::resources) fn tell(host: &mut dyn Machine, words: &[&str]) -> Result<Output> {
-    let command = Command::new(["knotc", "-b"].iter().chain(words).copied());
+    let command = Command::new(["knotc", "-b"].iter().chain(words).copied()).within(ACT);
     host.run(&command)?.succeeded(&command)
 }
 
@@ -277,8 +335,23 @@ comune.lozza.va.it. \t3600\tIN\tSOA\tns1.b.it. h.b.it. 2026112504 14400 3600 120
     #[test]
     fn the_status_of_a_zone_is_its_serial_or_none() {
         let line = "[comune.lozza.va.it.] role: master | serial: 2026112504 | catalog: @c. | re-sign: +7D";
-        assert_eq!(zone_status(line), Some(("comune.lozza.va.it".to_string(), Some(2_026_112_504))));
-        assert_eq!(zone_status("[b.it.] role: master | serial: -"), Some(("b.it".to_string(), None)));
+        let state = |serial| State { serial, ..State::default() };
+        assert_eq!(zone_status(line), Some(("comune.lozza.va.it".to_string(), state(Some(2_026_112_504)))));
+        assert_eq!(zone_status("[b.it.] role: master | serial: -"), Some(("b.it".to_string(), state(None))));
         assert_eq!(zone_status("error: (no such zone found)"), None);
+    }
+
+    #[test]
+    fn a_zone_that_somebody_else_holds_is_named_with_the_way_out() {
+        for (facts, words) in [
+            ("transaction: open | freeze: no", Some("knotc zone-abort b.it")),
+            ("transaction: none | freeze: yes", Some("knotc zone-thaw b.it")),
+            ("transaction: none | freeze: no", None),
+        ] {
+            let (_, state) = zone_status(&format!("[b.it.] role: master | serial: 1 | {facts}")).unwrap();
+            let hint = state.must_be_free("b.it").err().map(|failure| failure.hints[0].clone());
+            assert_eq!(hint.is_some(), words.is_some(), "{facts}");
+            assert!(words.is_none_or(|words| hint.unwrap().ends_with(words)), "{facts}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A zone of a member on the primary name server: planned RRset by RRset, and changed so that no name is unserved.
 //!
-//! `records` reads and compares, `knot` asks, `swap` is the safe apply, `proof` reads back. The zone file is the only
+//! `records` reads and compares, `steps` parts a move in two, `knot` asks, `swap` is the safe apply, `proof` reads back. The zone file is the only
 //! input of Knot; it lies beside Knot's own state, so that a primary that lost its state has no old file to begin from.
 
 mod catalog;
@@ -8,8 +8,8 @@ mod knot;
 mod previous;
 mod proof;
 mod records;
+mod steps;
 mod swap;
-mod times;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,12 @@ pub use previous::previous_zone;
 pub use records::{Key, Records, RrSet};
 
 use super::differences::{Known, after};
+use super::fields::number;
 use super::places::placed;
 use super::{Action, Change, Check, Context, Kind, Means};
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
+use steps::Steps;
 use swap::Swap;
 
 /// Where zone files lie on a primary.
@@ -49,6 +51,16 @@ pub struct Zone {
     /// RRsets (`NAME/TYPE`) that are changed and removed only when they are allowed by name.
     #[serde(default)]
     pub protected: Vec<String>,
+    /// The TTL in seconds that an address gets for the time of its move; 0: it moves at once.
+    #[serde(default, deserialize_with = "number")]
+    pub move_ttl: u32,
+    /// Seconds that the name servers have to serve a change, before it is put back.
+    #[serde(default = "half_a_minute", deserialize_with = "number")]
+    pub patience: u32,
+}
+
+fn half_a_minute() -> u32 {
+    30
 }
 
 impl Zone {
@@ -118,20 +130,15 @@ impl Zone {
                 "new keys: the published ones are not on this host; bring them back first (docs/dns.md)".to_string(),
             ),
             secret: false,
+            step: None,
         }))
     }
-}
-
-/// What an apply says of a failure is its message alone: the remedy must be in it.
-fn with_remedy(failure: Failure) -> Failure {
-    let words: Vec<&str> = [&failure.message].into_iter().chain(&failure.hints).map(String::as_str).collect();
-    Failure { message: words.join("\n"), ..failure }
 }
 
 impl Zone {
     fn change(&self, host: &mut dyn Machine, allowed: &BTreeSet<String>) -> Result<()> {
         self.validated()?;
-        let swap = Swap::prepare(self, host)?;
+        let swap = Swap::prepare(self, host, allowed)?;
         let lost_keys = if swap.is_cold() { self.lost_keys(host)? } else { None };
         self.must_be_allowed(&swap.changes(lost_keys), allowed)?;
         swap.run(host)
@@ -172,12 +179,19 @@ fn changes(before: &Records, wanted: &Records) -> Vec<Change> {
         before: before.sets.get(key).map(RrSet::words),
         after: wanted.sets.get(key).map(RrSet::words),
         secret: false,
+        step: None,
     };
     differing.map(change).collect()
 }
 
 fn note(field: &str, before: impl Into<String>, after: impl Into<String>) -> Change {
-    Change { field: field.to_string(), before: Some(before.into()), after: Some(after.into()), secret: false }
+    Change {
+        field: field.to_string(),
+        before: Some(before.into()),
+        after: Some(after.into()),
+        secret: false,
+        step: None,
+    }
 }
 
 impl Kind for Zone {
@@ -185,7 +199,7 @@ impl Kind for Zone {
         format!("zone:{}", self.name)
     }
 
-    fn check(&self, host: &dyn Machine, _context: &Context) -> Result<Check> {
+    fn check(&self, host: &dyn Machine, context: &Context) -> Result<Check> {
         self.validated()?;
         let wanted = self.wanted()?;
         let status = match knot::status(host)? {
@@ -197,22 +211,22 @@ impl Kind for Zone {
         if let Known::After(check) = placed(host, &file)? {
             return Ok(check);
         }
-        let Some(serial) = status.get(&self.name) else {
+        let Some(state) = status.get(&self.name) else {
             let stanza = format!("file:{STANZAS}/{}.conf", self.name);
             return Ok(after(stanza, format!("Knot has no stanza of {} yet", self.name)));
         };
         let disk = host.read(Path::new(&file))?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let served = if serial.is_some() { knot::served(host, &self.name)? } else { Records::default() };
-        let mut found = changes(&served, &wanted);
-        found.extend(times::waits(host, self, &served, &wanted)?);
-        match (serial, &disk) {
+        let served = if state.serial.is_some() { knot::served(host, &self.name)? } else { Records::default() };
+        let mut steps = Steps::of(self, host, &served, &wanted, context.allowed)?;
+        let mut found = std::mem::take(&mut steps.changes);
+        match (state.serial, &disk) {
             (None, _) => {
                 found.insert(0, note("loaded", "no", "yes"));
                 found.extend(self.lost_keys(host)?);
             }
             (Some(_), Some(text)) => {
                 let known = Records::read(text.lines()).ok();
-                if known.as_ref().is_none_or(|known| known.sets != served.sets && known.sets != wanted.sets) {
+                if known.as_ref().is_none_or(|known| known.sets != served.sets && known.sets != steps.target.sets) {
                     found.push(note("zone file", "changed by hand", "as it is applied"));
                 }
             }
@@ -221,28 +235,32 @@ impl Kind for Zone {
         if host.stat(&self.unproven())?.is_some() {
             found.push(note("proof", "an apply was cut off before all name servers were read back", "read back"));
         }
-        if found.is_empty() {
-            return Ok(Check::Correct);
-        }
-        knot::examine(host, &self.name, &records::with_serial(&self.records, 1)?)?;
-        let action = if disk.is_none() { Action::Create } else { Action::Change };
+        let action = match (found.is_empty(), steps.later.is_empty()) {
+            (true, true) => return Ok(Check::Correct),
+            (true, false) => return Ok(Check::Differs { action: Action::Wait, changes: steps.later }),
+            (false, _) if disk.is_none() => Action::Create,
+            (false, _) => Action::Change,
+        };
+        state.must_be_free(&self.name)?;
+        steps.examine(self, host)?;
+        found.extend(steps.later);
         Ok(Check::Differs { action, changes: found })
     }
 
     fn fix(&self, host: &mut dyn Machine, means: &mut Means) -> Result<()> {
-        self.change(host, means.context.allowed).map_err(with_remedy)
+        self.change(host, means.context.allowed)
     }
 
     fn remove(&self, host: &mut dyn Machine) -> Result<()> {
         self.validated()?;
-        for path in [self.unproven(), self.previous(), times::path(self), self.file()] {
+        for path in [self.unproven(), self.previous(), steps::path(self), self.file()] {
             host.remove(&path)?;
         }
         Ok(())
     }
 
     fn paths(&self) -> Vec<String> {
-        let paths = [self.file(), self.previous(), self.unproven(), times::path(self)];
+        let paths = [self.file(), self.previous(), self.unproven(), steps::path(self)];
         paths.iter().map(|path| path.display().to_string()).collect()
     }
 }

@@ -9,12 +9,12 @@ use super::records::{Key, Records};
 use crate::failure::{Failure, Result};
 use crate::machine::{Command, Machine};
 
-/// How long between two looks, in seconds as sleep(1) reads them, and how often: half a minute altogether.
-const LOOKS: [(&str, usize); 2] = [("0.05", 20), ("0.5", 58)];
-/// After so many seconds it ends in any case: a server that is silent costs a second for each question.
-const LIMIT: i64 = 30;
+/// Looks of the first second, and how long lies between two, in seconds as sleep(1) reads them.
+const SOON: (&str, usize) = ("0.05", 20);
+/// How long lies between two looks later.
+const LATER: &str = "0.5";
 /// The look after which the secondaries are notified once more: a lost NOTIFY is else repeated after an hour.
-const NOTIFY_AT: usize = 24;
+const NOTIFY_AT: usize = 22;
 /// Where Knot writes the signed zone for the checker.
 pub(super) const FLUSHED: &str = "/var/lib/knot/check";
 
@@ -35,12 +35,13 @@ impl Proof<'_> {
     /// Waits until all is as it must be.
     ///
     /// # Errors
-    /// What is still wrong after half a minute.
+    /// What is still wrong when the zone's patience has come to its end.
     pub(super) fn read_back(&self, host: &mut dyn Machine) -> Result<()> {
         let mut left: Vec<(IpAddr, Way)> =
             self.servers.iter().flat_map(|server| [(*server, Way::Udp), (*server, Way::Tcp)]).collect();
         let (mut wrong, begin) = (Vec::new(), host.now());
-        let pauses = LOOKS.iter().flat_map(|(pause, times)| std::iter::repeat_n(*pause, *times));
+        let (patience, later) = (self.zone.patience, 2 * self.zone.patience.saturating_sub(1) as usize);
+        let pauses = [SOON, (LATER, later)].into_iter().flat_map(|(pause, times)| std::iter::repeat_n(pause, times));
         for (look, pause) in pauses.enumerate() {
             wrong.clear();
             let mut still = Vec::new();
@@ -54,7 +55,8 @@ impl Proof<'_> {
             if left.is_empty() {
                 return Ok(());
             }
-            if host.now() - begin >= LIMIT {
+            // A server that is silent costs a second for each question.
+            if host.now() - begin >= i64::from(patience) {
                 break;
             }
             if look == NOTIFY_AT {
@@ -64,9 +66,10 @@ impl Proof<'_> {
             host.run(&wait)?.succeeded(&wait)?;
         }
         Err(Failure::operation(format!(
-            "after half a minute not every name server serves the new zone:\n  {}",
+            "after {patience} seconds not every name server serves the new zone:\n  {}",
             wrong.join("\n  ")
-        )))
+        ))
+        .hint("look at that server: `comuni dns check -v` has the serials; one that is only slow needs more `dns.patience`"))
     }
 
     /// What one server answers otherwise, the serial first: until that is right nothing else is asked.

@@ -2,16 +2,9 @@
 //! what Knot prints of the same data are equal.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::dns::{Data, Name, Reading, Type, Word, text};
 use crate::failure::{Failure, Result};
-
-/// Types that the server makes itself when it signs.
-const MADE_BY_SIGNING: [&str; 7] = ["RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "CDS", "CDNSKEY"];
-/// Types whose data are names and numbers.
-const NAMES: [&str; 7] = ["NS", "CNAME", "DNAME", "PTR", "MX", "SRV", "SOA"];
-/// Types whose last field is hexadecimal, which may be written in pieces.
-const HEXADECIMAL: [(&str, usize); 3] = [("DS", 3), ("TLSA", 3), ("SSHFP", 2)];
 
 /// Name and type of an RRset; the name in lower case with a final dot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,29 +68,51 @@ impl Records {
         Ok(records)
     }
 
+    /// The records, one a line, the SOA first, with serial 0.
+    pub fn lines(&self) -> Vec<String> {
+        let (first, others): (Vec<_>, Vec<_>) = self.sets.iter().partition(|(key, _)| key.kind == "SOA");
+        let sets = first.into_iter().chain(others);
+        let line = |key: &Key, ttl: u32, data: &String| format!("{} {ttl} {} {data}", key.name, key.kind);
+        sets.flat_map(|(key, set)| set.data.iter().map(move |data| line(key, set.ttl, data))).collect()
+    }
+
     fn add(&mut self, line: &str) -> Option<()> {
-        let mut rest = line;
-        let name = word(&mut rest)?;
-        let ttl = word(&mut rest)?.parse().ok()?;
-        let mut kind = word(&mut rest)?;
-        if kind.eq_ignore_ascii_case("IN") {
-            kind = word(&mut rest)?;
-        }
-        let key = Key::new(name, kind);
-        if MADE_BY_SIGNING.contains(&key.kind.as_str()) {
-            return Some(());
-        }
-        let mut data = canonical(&key.kind, rest)?;
-        if key.kind == "SOA" {
-            let mut fields: Vec<&str> = data.split(' ').collect();
-            self.serial = Some(fields.get(2)?.parse().ok()?);
-            fields[2] = "0";
-            data = fields.join(" ");
-        }
+        let words = text::whole_words(line)?;
+        let [name, ttl, rest @ ..] = words.as_slice() else { return None };
+        let ttl = ttl.text.parse().ok()?;
+        let (kind, data) = match rest {
+            [class, kind, data @ ..] if class.text.eq_ignore_ascii_case("IN") => (kind, data),
+            [kind, data @ ..] => (kind, data),
+            [] => return None,
+        };
+        let key = Key::new(&name.text, &kind.text);
+        let data = match Type::read(&key.kind) {
+            Some(kind) if kind.is_of_signing() => return Some(()),
+            Some(kind) => self.known(&key, kind, data)?,
+            None => as_written(data)?,
+        };
         let set = self.sets.entry(key).or_insert_with(|| RrSet { ttl, data: BTreeSet::new() });
         set.data.insert(data);
         Some(())
     }
+
+    /// Data of a type that `dns` knows, in its canonical text.
+    fn known(&mut self, key: &Key, kind: Type, words: &[Word]) -> Option<String> {
+        let (origin, mut findings) = (Name::root(), Vec::new());
+        let mut reading = Reading { origin: &origin, owner: key.name.clone(), place: 0, findings: &mut findings };
+        let mut data = reading.data(kind, words)?;
+        if let Data::Soa(soa) = &mut data {
+            self.serial = Some(std::mem::take(&mut soa.serial));
+        }
+        Some(data.to_string())
+    }
+}
+
+/// Data of a type that nobody writes into an inventory: whoever put them there, they are shown as they stand.
+fn as_written(words: &[Word]) -> Option<String> {
+    let word = |word: &Word| if word.quoted { format!("\"{}\"", word.text) } else { word.text.clone() };
+    let words: Vec<String> = words.iter().map(word).collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// The lines with `serial` in their SOA: what a zone file says.
@@ -120,117 +135,6 @@ pub fn with_serial(lines: &[String], serial: u32) -> Result<String> {
     }
     text.push('\n');
     Ok(text)
-}
-
-/// Takes the next word off `rest`.
-fn word<'a>(rest: &mut &'a str) -> Option<&'a str> {
-    let text = rest.trim_start();
-    let end = text.find(char::is_whitespace).unwrap_or(text.len());
-    let (word, after) = text.split_at(end);
-    *rest = after;
-    (!word.is_empty()).then_some(word)
-}
-
-/// One way of writing the data of a record, whatever way they came in.
-fn canonical(kind: &str, data: &str) -> Option<String> {
-    let fields = fields(data)?;
-    let plain = |fields: &[Field]| fields.iter().map(Field::text).collect::<Vec<_>>();
-    let words = match kind {
-        "A" => vec![single(&fields)?.parse::<Ipv4Addr>().ok()?.to_string()],
-        "AAAA" => vec![single(&fields)?.parse::<Ipv6Addr>().ok()?.to_string()],
-        "TXT" | "SPF" => fields.iter().map(Field::quoted).collect(),
-        "CAA" => match &fields[..] {
-            [flag, tag, value] => vec![flag.text(), tag.text().to_lowercase(), value.quoted()],
-            _ => return None,
-        },
-        _ if NAMES.contains(&kind) => plain(&fields).into_iter().map(|word| word.to_lowercase()).collect(),
-        _ => match HEXADECIMAL.iter().find(|(name, _)| *name == kind) {
-            Some((_, numbers)) if fields.len() > *numbers => {
-                let mut words = plain(&fields[..*numbers]);
-                words.push(plain(&fields[*numbers..]).concat().to_lowercase());
-                words
-            }
-            _ => plain(&fields),
-        },
-    };
-    (!words.is_empty()).then(|| words.join(" "))
-}
-
-fn single(fields: &[Field]) -> Option<String> {
-    match fields {
-        [one] => Some(one.text()),
-        _ => None,
-    }
-}
-
-/// A field of a record's data, with its escapes taken away.
-struct Field {
-    bytes: Vec<u8>,
-    /// As it was written, without its quotes.
-    written: String,
-}
-
-impl Field {
-    fn text(&self) -> String {
-        self.written.clone()
-    }
-
-    /// In quotes; what is not printable as `\DDD`.
-    fn quoted(&self) -> String {
-        let mut text = String::from("\"");
-        for byte in &self.bytes {
-            match byte {
-                b'"' | b'\\' => text.extend(['\\', char::from(*byte)]),
-                b' '..=b'~' => text.push(char::from(*byte)),
-                _ => text.push_str(&format!("\\{byte:03}")),
-            }
-        }
-        text.push('"');
-        text
-    }
-}
-
-/// Splits data into fields; quotes keep blanks together. `None` when a quote or an escape does not end.
-fn fields(data: &str) -> Option<Vec<Field>> {
-    let mut found = Vec::new();
-    let mut rest = data.as_bytes();
-    loop {
-        rest = rest.trim_ascii_start();
-        let Some(&first) = rest.first() else { return Some(found) };
-        let in_quotes = first == b'"';
-        if in_quotes {
-            rest = &rest[1..];
-        }
-        let (mut bytes, mut at) = (Vec::new(), 0);
-        loop {
-            match rest.get(at) {
-                None if in_quotes => return None,
-                None => break,
-                Some(b'"') if in_quotes => break,
-                Some(byte) if !in_quotes && byte.is_ascii_whitespace() => break,
-                Some(b'\\') => {
-                    let digits = rest.get(at + 1..at + 4).filter(|digits| digits.iter().all(u8::is_ascii_digit));
-                    match digits.and_then(|digits| std::str::from_utf8(digits).ok()) {
-                        Some(digits) => {
-                            bytes.push(digits.parse().ok()?);
-                            at += 4;
-                        }
-                        None => {
-                            bytes.push(*rest.get(at + 1)?);
-                            at += 2;
-                        }
-                    }
-                }
-                Some(byte) => {
-                    bytes.push(*byte);
-                    at += 1;
-                }
-            }
-        }
-        let written = String::from_utf8_lossy(&rest[..at]).into_owned();
-        found.push(Field { bytes, written });
-        rest = &rest[(at + usize::from(in_quotes)).min(rest.len())..];
-    }
 }
 
 #[cfg(test)]
@@ -279,6 +183,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_is_written_as_lines_that_are_read_the_same_also_of_types_that_are_strange_here() {
+        let lines = [
+            "a.b.it. 60 HINFO \"a b\" c",
+            "b.it. 60 NS ns.c.it.",
+            "b.it. 60 SOA ns.b.it. h.b.it. 7 4 3 2 1",
+            "b.it. 60 TXT \"a\\\"b\"",
+        ];
+        let read = Records::read(lines).unwrap();
+        let written = read.lines();
+        assert_eq!(written[0], "b.it. 60 SOA ns.b.it. h.b.it. 0 4 3 2 1");
+        assert_eq!(written.len(), 4);
+        assert_eq!(Records::read(written.iter().map(String::as_str)).unwrap().sets, read.sets);
+    }
+
+    #[test]
     fn what_is_made_by_signing_is_no_difference() {
         let signed =
             ["b.it. 60 RRSIG A 13 2 60 1 2 3 b.it. xx==", "b.it. 60 NSEC b.it. A", "b.it. 60 DNSKEY 257 3 13 xx"];
@@ -292,8 +211,8 @@ mod tests {
             "b.it. x A 192.0.2.1",
             "b.it. 60 A 192.0.2",
             "b.it. 60 TXT \"a",
-            "b.it. 60 TXT a\\",
-            "b.it. 60 TXT \\999",
+            "b.it. 60 HINFO",
+            "b.it. 60 SOA ns.b.it. h.b.it. 1 2 3 4",
         ] {
             let failure = Records::read([line]).unwrap_err();
             assert!(failure.message.contains("is no record"), "{line}: {failure}");

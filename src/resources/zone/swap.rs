@@ -1,20 +1,23 @@
 //! The safe apply of a zone: nothing is written before every name server was asked, a file that was refused or could not
 //! be proven is put back, and a failed file never stays on the disk, where the next start of Knot would read it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::catalog::is_offered;
 use super::knot::{self, Way};
 use super::proof::Proof;
 use super::records::{Key, Records, with_serial};
-use super::{Change, Zone, changes, times};
+use super::steps::{self, Steps};
+use super::{Change, Zone};
 use crate::failure::{Failure, Result};
 use crate::machine::{Machine, Ownership, gid_of};
 
 /// What was found before the first write.
 pub(super) struct Swap<'a> {
     zone: &'a Zone,
-    wanted: Records,
+    /// What is served afterwards: what is wanted, but for second steps whose time has not come.
+    steps: Steps,
     served: Records,
     /// The serial of this host; none when the zone is not loaded here.
     own: Option<u32>,
@@ -34,17 +37,19 @@ impl<'a> Swap<'a> {
     ///
     /// # Errors
     /// When the zone is not fit, a name server does not answer, or one is ahead of this host.
-    pub(super) fn prepare(zone: &'a Zone, host: &mut dyn Machine) -> Result<Swap<'a>> {
-        let wanted = zone.wanted()?;
-        knot::examine(host, &zone.name, &with_serial(&zone.records, 1)?)?;
-        let own = knot::status(host)?.now()?.get(&zone.name).copied().flatten();
+    pub(super) fn prepare(zone: &'a Zone, host: &mut dyn Machine, allowed: &BTreeSet<String>) -> Result<Swap<'a>> {
+        let state = knot::status(host)?.now()?.remove(&zone.name).unwrap_or_default();
+        state.must_be_free(&zone.name)?;
+        let own = state.serial;
         let served = if own.is_some() { knot::served(host, &zone.name)? } else { Records::default() };
+        let steps = Steps::of(zone, host, &served, &zone.wanted()?, allowed)?;
+        steps.examine(zone, host)?;
         let disk = host.read(&zone.file())?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let gid = gid_of(host, "knot")?.ok_or_else(|| Failure::operation("there is no group knot"))?;
         let ownership = Ownership { uid: 0, gid, mode: 0o640 };
         let unproven = host.read(&zone.unproven())?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let servers = Vec::new();
-        let mut swap = Swap { zone, wanted, served, own, highest: own, servers, disk, unproven, ownership };
+        let mut swap = Swap { zone, steps, served, own, highest: own, servers, disk, unproven, ownership };
         swap.ask_servers(host)?;
         Ok(swap)
     }
@@ -56,7 +61,7 @@ impl<'a> Swap<'a> {
 
     /// What differs now, with the loss of the keys where they matter.
     pub(super) fn changes(&self, lost_keys: Option<Change>) -> Vec<Change> {
-        changes(&self.served, &self.wanted).into_iter().chain(lost_keys).collect()
+        self.steps.changes.iter().cloned().chain(lost_keys).collect()
     }
 
     /// The serial never goes back: what any name server has is known before anything is written.
@@ -96,7 +101,7 @@ impl<'a> Swap<'a> {
         let good = self.good();
         let text = format!(
             "{HEAD}{}",
-            with_serial(&self.zone.records, self.highest.map_or(1, |serial| serial.wrapping_add(1)))?
+            with_serial(&self.steps.lines(self.zone), self.highest.map_or(1, |serial| serial.wrapping_add(1)))?
         );
         if self.unproven.is_none() {
             let replaced = good.as_deref().unwrap_or_default();
@@ -112,10 +117,10 @@ impl<'a> Swap<'a> {
     /// The version that was replaced is kept for a way back.
     fn settle(&self, host: &mut dyn Machine, former: &str) -> Result<()> {
         let known = Records::read(former.lines()).unwrap_or_default();
-        if known.sets.is_empty() || known.sets == self.wanted.sets {
+        if known.sets.is_empty() || known.sets == self.steps.target.sets {
             return host.remove(&self.zone.unproven());
         }
-        times::remember(host, self.zone, &known, &self.wanted, &self.ownership)?;
+        steps::remember(host, self.zone, &known, &self.steps.target, &self.ownership)?;
         host.rename(&self.zone.unproven(), &self.zone.previous())
     }
 
@@ -130,25 +135,17 @@ impl<'a> Swap<'a> {
         if let Some(text) = self.disk.as_ref().filter(is_served) {
             return Some(text.clone());
         }
-        let soa = self.zone.key("SOA");
-        let line = |key: &Key, ttl: u32, data: &str| format!("{} {ttl} {} {data}", key.name, key.kind);
-        let first = self.served.sets.get_key_value(&soa);
-        let others = self.served.sets.iter().filter(|(key, _)| **key != soa);
-        let lines =
-            first.into_iter().chain(others).flat_map(|(key, set)| set.data.iter().map(|data| line(key, set.ttl, data)));
-        let lines: Vec<String> = lines.collect();
-        with_serial(&lines, own).ok().map(|text| format!("{HEAD}{text}"))
+        with_serial(&self.served.lines(), own).ok().map(|text| format!("{HEAD}{text}"))
     }
 
     fn load_and_prove(&self, host: &mut dyn Machine) -> Result<()> {
         knot::tell(host, &["zone-reload", &self.zone.name])?;
-        let serial = knot::status(host)?.now()?.get(&self.zone.name).copied().flatten();
-        let Some(serial) = serial else {
+        let Some(serial) = knot::serial(&knot::status(host)?.now()?, &self.zone.name) else {
             return Err(Failure::operation(format!("Knot did not load {}", self.zone.name)));
         };
         // A zone that comes back with its journal keeps its serial; the read-back shows whether it is the same zone.
         let back = self.highest.is_some_and(|highest| knot::is_later(highest, serial));
-        let stayed = self.own == Some(serial) && self.served.sets != self.wanted.sets;
+        let stayed = self.own == Some(serial) && self.served.sets != self.steps.target.sets;
         if back || stayed {
             let highest = self.highest.unwrap_or_default();
             return Err(Failure::operation(format!(
@@ -156,14 +153,14 @@ impl<'a> Swap<'a> {
                 self.zone.name
             )));
         }
-        let interrupted = self.served.sets == self.wanted.sets;
-        let differs = |key: &&Key| interrupted || self.served.sets.get(key) != self.wanted.sets.get(key);
+        let interrupted = self.served.sets == self.steps.target.sets;
+        let differs = |key: &&Key| interrupted || self.served.sets.get(key) != self.steps.target.sets.get(key);
         let proof = Proof {
             zone: self.zone,
             servers: self.servers.clone(),
-            changed: self.wanted.sets.keys().filter(differs).cloned().collect(),
-            gone: self.served.sets.keys().filter(|key| !self.wanted.sets.contains_key(key)).cloned().collect(),
-            wanted: &self.wanted,
+            changed: self.steps.target.sets.keys().filter(differs).cloned().collect(),
+            gone: self.served.sets.keys().filter(|key| !self.steps.target.sets.contains_key(key)).cloned().collect(),
+            wanted: &self.steps.target,
             serial,
         };
         proof.read_back(host)?;
@@ -189,12 +186,12 @@ impl<'a> Swap<'a> {
         let Some(own) = self.own else { return host.remove(&self.zone.unproven()) };
         knot::tell(host, &["zone-reload", &self.zone.name])?;
         let before = Records::read(former.iter().flat_map(|former| former.lines()))?;
-        let differs = |key: &&Key| before.sets.get(key) != self.wanted.sets.get(key);
+        let differs = |key: &&Key| before.sets.get(key) != self.steps.target.sets.get(key);
         let proof = Proof {
             zone: self.zone,
             servers: self.answering(host)?,
             changed: before.sets.keys().filter(differs).cloned().collect(),
-            gone: self.wanted.sets.keys().filter(|key| !before.sets.contains_key(key)).cloned().collect(),
+            gone: self.steps.target.sets.keys().filter(|key| !before.sets.contains_key(key)).cloned().collect(),
             wanted: &before,
             serial: own,
         };
