@@ -203,6 +203,13 @@ fn sending(host: &'static str) -> Undo {
     Undo(host, format!("systemctl stop {UNIT}; systemctl reset-failed {UNIT}; rm -f {DATA}/large"))
 }
 
+/// Sends a signal to what takes in what is sent, as soon as it is there.
+fn at_the_repository(signal: &str) {
+    eventually("rclone takes it in", Duration::from_secs(20), || {
+        tries_on("ops1", &format!("pkill {signal} -u backup-{LOZZA} rclone")).0 == 0
+    });
+}
+
 fn over(host: &str) {
     eventually("the unit ends", Duration::from_secs(180), || {
         !matches!(
@@ -217,7 +224,7 @@ fn row_10_a_line_that_is_cut_is_taken_up_again_and_there_is_one_success() {
     let (lab, host) = seeded();
     let before = snapshots(lab).len();
     let _undo = sending(host);
-    on("ops1", &format!("pkill -9 -u backup-{LOZZA} rclone"));
+    at_the_repository("-9");
     over(host);
     let record = record(host);
     assert_eq!(record["state"], "complete", "{record}");
@@ -236,7 +243,7 @@ fn row_11_who_takes_everything_and_says_nothing_is_ended_by_the_clock() {
     let _limit = with_configuration(host, "s/\"within_minutes\": .*,/\"within_minutes\": 1,/");
     let began = Instant::now();
     let _undo = sending(host);
-    on("ops1", &format!("pkill -STOP -u backup-{LOZZA} rclone"));
+    at_the_repository("-STOP");
     over(host);
     on("ops1", &format!("pkill -KILL -u backup-{LOZZA} rclone; true"));
     assert!(began.elapsed() < Duration::from_secs(100), "{:?}", began.elapsed());
