@@ -175,6 +175,7 @@ fn verdict(run: &Run) -> Result<()> {
         0 => return Ok(()),
         3 => Kind::Partial,
         6 => Kind::Busy,
+        64 => Kind::Usage,
         130 => Kind::Interrupted,
         143 => Kind::Terminated,
         _ => Kind::Operation,

@@ -198,7 +198,7 @@ fn row_09_a_lost_repository_a_wrong_key_and_lost_keys_are_told_and_nothing_is_ma
 
 /// Starts the unit with so much to send that it can be disturbed, at so many MB/s.
 fn sending(host: &'static str) -> Undo {
-    on(host, &format!("head -c 60000000 /dev/urandom > {DATA}/large; systemctl start --no-block {UNIT}"));
+    on(host, &format!("head -c 17000000 /dev/urandom > {DATA}/large; systemctl start --no-block {UNIT}"));
     eventually("restic sends", Duration::from_secs(60), || tries_on(host, "pgrep -f 'restic .*backup --json'").0 == 0);
     Undo(host, format!("systemctl stop {UNIT}; systemctl reset-failed {UNIT}; rm -f {DATA}/large"))
 }
@@ -380,7 +380,7 @@ fn row_46_a_timer_that_was_off_for_days_makes_up_for_it_once() {
     let timer = "comuni-backup-c_e707-albo.timer";
     let before = on(host, &format!("systemctl show -p ActiveEnterTimestampMonotonic --value {UNIT}"));
     let next = |host: &str| {
-        on(host, &format!("systemctl show -p NextElapseUSecRealtime --value {timer} | xargs -I% date -d % +%s"))
+        on(host, &format!("date -d \"$(systemctl show -p NextElapseUSecRealtime --value {timer})\" +%s"))
             .parse::<i64>()
             .unwrap()
     };
