@@ -124,13 +124,9 @@ fn a_backup_is_proven_up_to_the_application_and_leaves_nothing_behind() {
 fn row_17_a_flipped_byte_passes_the_structure_and_fails_the_reading() {
     let (lab, _) = seeded();
     let _kept = Kept::repository();
-    // In the pack that holds the dump: it is fetched in every run, whichever part is read.
-    on(
-        "ops1",
-        &format!(
-            "python3 -c \"import sys; f = open(sys.argv[1], 'r+b'); f.seek(5000); b = f.read(1); f.seek(5000); f.write(bytes([b[0] ^ 1]))\" $(ls -S {REPOSITORY}/data/*/* | head -n 1)"
-        ),
-    );
+    // In every pack of data, so in that of the dump too: it is fetched in every run, whichever part is read.
+    let flip = "import sys\nfor path in sys.argv[1:]:\n  f = open(path, 'r+b'); f.seek(5000); b = f.read(1); f.seek(5000); f.write(bytes([b[0] ^ 1]))";
+    on("ops1", &format!("find {REPOSITORY}/data -type f -size +200k | xargs python3 -c \"{flip}\""));
     red(verify(lab, "L3", &[]), 4, "L3", "fail", "ciphertext verification failed");
 }
 
@@ -138,7 +134,7 @@ fn row_17_a_flipped_byte_passes_the_structure_and_fails_the_reading() {
 fn row_18_a_cut_pack_and_a_lost_index_fail_the_structure() {
     let (lab, _) = seeded();
     let _kept = Kept::repository();
-    on("ops1", &format!("truncate -s -1000 $(find {REPOSITORY}/data -type f -size +20k | head -n 1)"));
+    on("ops1", &format!("truncate -s -1000 $(ls -S {REPOSITORY}/data/*/* | head -n 1)"));
     red(verify(lab, "L3", &[]), 4, "L2", "fail", "nothing is repaired by itself");
     on("ops1", &format!("rm {REPOSITORY}/index/*"));
     red(verify(lab, "L3", &[]), 4, "L2", "fail", "nothing is repaired by itself");
