@@ -288,6 +288,7 @@ fn row_13_and_14_a_kill_anywhere_is_made_good_by_the_next_run() {
 }
 
 #[test]
+#[ignore = "with ./check --all"]
 fn row_15_a_living_lock_of_somebody_else_is_respected() {
     let (lab, host) = seeded();
     let key = crate::backup::key(lab);
@@ -322,6 +323,7 @@ fn row_16_a_second_run_of_a_tenant_waits_and_then_says_who_holds_it() {
 }
 
 #[test]
+#[ignore = "with ./check --all"]
 fn row_31_data_that_grows_meanwhile_is_no_fault() {
     let (_, host) = seeded();
     on(
@@ -337,6 +339,7 @@ fn row_31_data_that_grows_meanwhile_is_no_fault() {
 }
 
 #[test]
+#[ignore = "with ./check --all"]
 fn row_32_a_source_that_shrank_is_kept_flagged_and_frozen_until_somebody_accepts_it() {
     let (lab, host) = seeded();
     on(host, &format!("mkdir -p {DATA}/many && cd {DATA}/many && seq 3000 | xargs touch"));
@@ -355,6 +358,7 @@ fn row_32_a_source_that_shrank_is_kept_flagged_and_frozen_until_somebody_accepts
 }
 
 #[test]
+#[ignore = "with ./check --all"]
 fn row_39_restic_that_is_missing_too_old_or_unknown() {
     let (_, host) = seeded();
     {
@@ -375,6 +379,7 @@ fn row_39_restic_that_is_missing_too_old_or_unknown() {
 }
 
 #[test]
+#[ignore = "with ./check --all"]
 fn row_46_a_timer_that_was_off_for_days_makes_up_for_it_once() {
     let (_, host) = seeded();
     let timer = "comuni-backup-c_e707-albo.timer";
