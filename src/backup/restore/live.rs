@@ -31,7 +31,7 @@ pub struct Wish<'a> {
 /// Fetches a backup beside the data folder and proves it. Nothing live is touched.
 ///
 /// # Errors
-/// As [`Source::fetch`].
+/// As `Source::fetch`.
 pub fn fetch(machine: &mut dyn Machine, tenant: &str, wish: &Wish<'_>, tell: &mut Tell<'_>) -> Result<Answer> {
     let configuration = Configuration::read(machine, tenant)?;
     let data = PathBuf::from(&configuration.data);

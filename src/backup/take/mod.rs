@@ -35,7 +35,7 @@ pub enum Step {
 /// Takes notice of what goes on. When it fails the backup is broken off.
 pub type Tell<'a> = dyn FnMut(Step) -> Result<()> + 'a;
 
-/// Takes a backup of a tenant that is ours alone meanwhile. How it ended is in what it answers; see [`record`].
+/// Takes a backup of a tenant that is ours alone meanwhile. How it ended is in what it answers.
 pub fn take(machine: &mut dyn Machine, configuration: &Configuration, by: &str, tell: &mut Tell<'_>) -> Run {
     let mut run = begun(machine, configuration, by);
     let folder = Path::new(FOLDER).join(&configuration.tenant);
