@@ -1,5 +1,6 @@
-//! `cargo run --example generate -- DIR COUNT [zones | whole]`: an inventory of the first COUNT comuni of Lombardy, those of
-//! Varese first. Each has one application; with `zones` also a zone that we serve, with `whole` two applications and a zone.
+//! `cargo run --example generate -- DIR COUNT [applications | zones | whole]`: an inventory of the first COUNT comuni of Lombardy, those of
+//! Varese first. Each has one application; with `applications` two, with `zones` also a zone that we serve, with `whole`
+//! two applications and a zone.
 
 #![allow(
     clippy::disallowed_methods,
@@ -21,6 +22,7 @@ fn main() {
     let count: usize = words.get(1).and_then(|word| word.parse().ok()).expect("a number of comuni");
     let contents = match words.get(2).map(String::as_str) {
         Some("whole") => WHOLE,
+        Some("applications") => Contents { protocollo: true, zones: false },
         Some("zones") => Contents { protocollo: false, zones: true },
         _ => Contents { protocollo: false, zones: false },
     };
