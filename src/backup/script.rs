@@ -23,11 +23,7 @@ impl Script {
     pub fn new(variables: &[(&str, &str)]) -> Result<Script> {
         let mut text = String::new();
         for (name, value) in variables {
-            if value.contains(['\n', '\r', '\0']) {
-                return Err(Failure::operation(format!("the {name} holds a line break or a NUL")));
-            }
-            let quoted = value.replace('\\', "\\\\").replace('\'', "''");
-            text.push_str(&format!("\\set {name} '{quoted}'\n"));
+            text.push_str(&variable(name, value)?);
         }
         Ok(Script(text))
     }
@@ -51,6 +47,18 @@ impl Script {
         }
         Ok(output.text())
     }
+}
+
+/// The line that gives psql a variable.
+///
+/// # Errors
+/// When the value holds a line break or a NUL, which psql cannot take.
+pub(super) fn variable(name: &str, value: &str) -> Result<String> {
+    if value.contains(['\n', '\r', '\0']) {
+        return Err(Failure::operation(format!("the {name} holds a line break or a NUL")));
+    }
+    let quoted = value.replace('\\', "\\\\").replace('\'', "''");
+    Ok(format!("\\set {name} '{quoted}'\n"))
 }
 
 #[cfg(test)]

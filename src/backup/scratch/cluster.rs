@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{ACCOUNT, Scratch};
 use crate::backup::fingerprint::DatabaseFingerprint;
 use crate::backup::postgres::{Connection, of_version};
+use crate::backup::script::variable;
 use crate::backup::words::last_words;
 use crate::failure::{Failure, Result};
 use crate::machine::{Command, Machine, Output, Ownership, gid_of, uid_of};
@@ -288,11 +289,7 @@ fn is_lack(words: &str) -> bool {
 
 /// Sets a variable of psql.
 fn set(script: &mut String, name: &str, value: &str) -> Result<()> {
-    if value.contains(['\n', '\r', '\0']) {
-        return Err(Failure::operation(format!("the {name} holds a line break or a NUL")));
-    }
-    let quoted = value.replace('\\', "\\\\").replace('\'', "''");
-    script.push_str(&format!("\\set {name} '{quoted}'\n"));
+    script.push_str(&variable(name, value)?);
     Ok(())
 }
 
