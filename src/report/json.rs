@@ -2,6 +2,7 @@
 //!
 //! `comuni schema` writes their JSON Schema beside those of the inventory's files; `docs/output.md` is for people.
 
+mod backups;
 mod reference;
 
 use schemars::JsonSchema;
@@ -9,7 +10,6 @@ use serde::Serialize;
 
 use super::plan::{Counts, HostState, PlanView, held};
 pub use crate::backup::ladder::Verification as BackupVerification;
-use crate::backup::restore::{Kept, Part, Report};
 pub use crate::backup::run::Run as BackupRun;
 use crate::evidence::clock::local_time;
 pub use crate::evidence::documents::Document as BodyDocument;
@@ -19,6 +19,7 @@ use crate::protocol::{Finding, Outcome};
 use crate::resources::{Action, Change, Step};
 use crate::saved::{Document, Moved};
 
+pub use backups::{BackupLine, RestoreLine};
 pub use reference::{reference, schema};
 
 /// Version of the objects. Additions do not change it; a removal or a new meaning does.
@@ -454,72 +455,4 @@ pub fn action_word(action: Action) -> &'static str {
         Action::Keep => "keep",
         Action::Wait => "wait",
     }
-}
-
-/// A backup that was brought back.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct RestoreLine {
-    /// The tenant.
-    pub tenant: String,
-    /// The host that it was brought to.
-    pub host: String,
-    /// Full id of the snapshot.
-    pub snapshot: String,
-    /// When it was taken, ISO 8601 with the offset of Italy.
-    pub taken: String,
-    /// What of it.
-    pub part: Part,
-    /// It took the place of what was there.
-    pub in_place: bool,
-    /// The folder that it is in; none in place.
-    pub folder: Option<String>,
-    /// What was brought.
-    pub brought: Report,
-    /// What was kept of before; none beside.
-    pub kept: Option<Kept>,
-    /// When the folder, or what was kept, may be taken away: ISO 8601 with the offset of Italy.
-    pub until: String,
-    /// Seconds that the application did not run; none beside.
-    pub stopped_seconds: Option<u64>,
-    /// Ids of resources of the tenant that are not as the inventory says; none are looked at beside.
-    pub differing: Vec<String>,
-}
-
-/// The backups of a tenant, by the records of the host that takes them.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct BackupLine {
-    /// The tenant.
-    pub tenant: String,
-    /// Its member's code.
-    pub member: String,
-    /// Its application.
-    pub application: String,
-    /// The host that takes them.
-    pub host: String,
-    /// When the newest complete one began, ISO 8601 with the offset of Italy.
-    pub newest: Option<String>,
-    /// How old it is, by the clock of that host.
-    pub age_seconds: Option<i64>,
-    /// The newest may be this old, in hours.
-    pub rpo_hours: u32,
-    /// `fresh`, `stale` (older than the RPO), `never`, or `future`: its clock was wrong.
-    pub state: String,
-    /// Bytes of dump and files in the newest complete one.
-    pub bytes: Option<u64>,
-    /// The same of the last few, the oldest first.
-    pub trend: Vec<u64>,
-    /// Snapshots of the tenant in the repository, when the newest was taken.
-    pub snapshots: Option<u64>,
-    /// The newest complete one, by restic's id.
-    pub snapshot: Option<String>,
-    /// How the newest run ended: `complete`, `partial`, `failed`, `busy` or `interrupted`.
-    pub last: Option<String>,
-    /// Why it is not complete.
-    pub error: Option<String>,
-    /// It has much less than the one before.
-    pub shrunk: Option<String>,
-    /// The highest level to which the newest one was verified: `L4`.
-    pub verified: Option<String>,
-    /// When that was, ISO 8601 with the offset of Italy.
-    pub verified_at: Option<String>,
 }
