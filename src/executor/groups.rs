@@ -37,7 +37,8 @@ impl<'a> Groups<'a> {
 
 /// Settles the groups that a service may read when it starts: units always, others when they concern this one.
 ///
-/// The rest waits for the end of the stage, so that many tenants cost one reload and not one each.
+/// The rest waits for the end of the stage, so that many tenants cost one reload and not one each. So does what a Prometheus
+/// reads that runs already: the rules for all and the tests of each member come together or not at all.
 ///
 /// # Errors
 /// As [`settle_all`].
@@ -64,7 +65,11 @@ pub fn settle_before<'a>(
             || members.iter().any(|member| told(member).as_deref() == Some(service.unit.as_str()))
     };
     let due: Vec<_> = groups.waiting.iter().filter(|(validator, members)| reads(**validator, members)).collect();
-    let due: Vec<_> = due.into_iter().map(|(validator, _)| *validator).collect();
+    let mut due: Vec<_> = due.into_iter().map(|(validator, _)| *validator).collect();
+    let prometheus = Some(Validator::Prometheus);
+    if due.contains(&prometheus) && service.runs(session.machine)? {
+        due.retain(|validator| *validator != prometheus);
+    }
     for validator in due {
         let members = groups.waiting.remove(&validator).unwrap_or_default();
         settle(session, validator, members, without)?;

@@ -102,6 +102,14 @@ impl Service {
             .hint("Write it with its suffix, such as nginx.service."))
     }
 
+    /// Whether it runs now.
+    ///
+    /// # Errors
+    /// When systemd cannot be asked.
+    pub fn runs(&self, host: &dyn Machine) -> Result<bool> {
+        Ok(self.state(host)?.get("ActiveState") == "active")
+    }
+
     /// As it is now: after each change the answer to a shared question is stale.
     fn state(&self, host: &dyn Machine) -> Result<State> {
         let one = Command::new(["systemctl", "show", self.unit.as_str(), PROPERTIES]);

@@ -148,6 +148,46 @@ fn units_are_validated_and_loaded_before_their_service_is_started() {
     assert!(changes[place("systemd-analyze")].ends_with("/stage/systemd/units/albo.service"));
 }
 
+/// The rules and the tests of the stage must be of one version.
+fn promtool(world: &mut World, command: &Command) -> Output {
+    let rules = command.argv.last().cloned().unwrap_or_default().replace("prometheus.yml", "comuni/rules/comuni.yml");
+    let test = rules.replace("rules/comuni.yml", "tests/c_e863.yml");
+    if world.text(&rules) == world.text(&test) { said(0, "") } else { said(1, "a test of another version") }
+}
+
+#[test]
+fn rules_and_the_tests_of_members_come_together_while_prometheus_runs() {
+    let at = |path: &str, content: &str| {
+        let notify = Some(Notification::Reload("prometheus.service".to_string()));
+        File { validate: Some(Validator::Prometheus), notify, ..file(&format!("/etc/prometheus/{path}"), content) }
+    };
+    let both = |version: &str| {
+        let mut test = owned_by("c_e863", at("comuni/tests/c_e863.yml", version));
+        test.stage = crate::catalog::Stage::Host;
+        vec![
+            owned_by("host", at("prometheus.yml", version)),
+            owned_by("host", at("comuni/rules/comuni.yml", version)),
+            owned_by("host", service("prometheus.service")),
+            test,
+        ]
+    };
+    for running in [true, false] {
+        let mut host = Host::new();
+        host.fake.program("promtool", promtool);
+        host.fake.program("xargs", |_, _| said(0, ""));
+        host.fake.with_directory("/etc/prometheus/comuni/targets/members", 0o755);
+        for path in ["prometheus.yml", "comuni/rules/comuni.yml", "comuni/tests/c_e863.yml"] {
+            host.fake.with_file(&format!("/etc/prometheus/{path}"), "1", 0o644);
+        }
+        let mut host = if running { host.with_running("prometheus.service") } else { host };
+        let heard = host.apply(wants(both("2")));
+        // One that is down may be so because of what it reads: it gets the new files before it is started.
+        assert_eq!(failed(&heard).is_empty(), running, "{heard:#?}");
+        let wanted = if running { "2" } else { "1" };
+        assert_eq!(host.text("/etc/prometheus/comuni/rules/comuni.yml"), wanted);
+    }
+}
+
 #[test]
 fn an_owner_that_failed_while_its_file_waited_is_left_out() {
     let mut host = host();
