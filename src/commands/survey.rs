@@ -169,7 +169,8 @@ fn account() -> String {
 
 fn selection(inventory: &Inventory, selectors: &Selectors) -> Result<Selection> {
     use crate::inventory::select;
-    let mut selection = Selection { areas: selectors.areas.iter().copied().collect(), ..Selection::default() };
+    let areas = selectors.areas.iter().copied().collect();
+    let mut selection = Selection { areas, with_shared: true, ..Selection::default() };
     if !selectors.members.is_empty() {
         let slugs = select::members(inventory, &selectors.members)?;
         selection.owners = slugs.iter().map(|slug| inventory.members[slug].code.clone()).collect();
@@ -186,6 +187,7 @@ fn planned_selection(plan: &Plan) -> Selection {
         owners: chosen.owners.iter().cloned().collect(),
         hosts: chosen.hosts.iter().cloned().collect(),
         areas: chosen.areas.iter().copied().collect(),
+        with_shared: true,
     }
 }
 

@@ -27,11 +27,11 @@ use std::path::PathBuf;
 pub use catalogue::{health, running_tenant};
 pub use shapes::{shapes, specimen};
 
-use crate::catalog::{Area, Catalog, Entry};
+use crate::catalog::{Area, Catalog, Entry, HOST_OWNER};
 use crate::failure::{Failure, Result};
 use crate::inventory::{Body, Inventory, TenantPlan};
 use crate::playbook::{self, Playbook, Problems};
-use crate::resources::Resource;
+use crate::resources::{Resource, Validator};
 use crate::templates::Templates;
 
 /// What to compile.
@@ -43,6 +43,9 @@ pub struct Selection {
     pub hosts: BTreeSet<String>,
     /// Areas; empty means all.
     pub areas: BTreeSet<Area>,
+    /// With chosen owners also what a daemon of the hosts reads in one file for all members, who is told and how zones are
+    /// asked: a member would come about by half without it.
+    pub with_shared: bool,
 }
 
 /// What was compiled.
@@ -81,8 +84,14 @@ impl Selection {
 
     fn takes(&self, entry: &Entry) -> bool {
         let owner = self.owners.is_empty() || self.owners.contains(&entry.owner);
-        owner && (self.areas.is_empty() || self.areas.contains(&entry.area))
+        (owner || self.with_shared && is_shared(entry)) && (self.areas.is_empty() || self.areas.contains(&entry.area))
     }
+}
+
+/// Whether it is of all members together, because its daemon knows no fragments.
+fn is_shared(entry: &Entry) -> bool {
+    let Resource::File(file) = &entry.resource else { return false };
+    entry.owner == HOST_OWNER && matches!(file.validate, Some(Validator::Alertmanager | Validator::Blackbox))
 }
 
 /// Compiles catalogs.

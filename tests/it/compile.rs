@@ -262,3 +262,19 @@ fn without_a_certificate_authority_nothing_is_compiled_and_the_remedy_is_said() 
     assert_eq!(failure.message, "inventories/lab has no certificate authority yet (authority.pem)");
     assert_eq!(failure.hints, ["make it once: comuni -i inventories/lab secrets set --missing"]);
 }
+
+/// Alertmanager and the blackbox exporter read one file for all: without it a new zone would not be asked for, and its
+/// member would not be told.
+#[test]
+fn a_member_can_come_with_what_its_hosts_have_in_one_file_for_all() {
+    let alone = compile(&LAB, &only("c_e707")).unwrap();
+    let with_shared = compile(&LAB, &Selection { with_shared: true, ..only("c_e707") }).unwrap();
+    let ids = |compiled: &Compiled| -> BTreeSet<String> {
+        compiled.catalogs.values().flat_map(|catalog| &catalog.entries).map(|entry| entry.id.clone()).collect()
+    };
+    let more: Vec<String> = ids(&with_shared).difference(&ids(&alone)).cloned().collect();
+    assert_eq!(
+        more,
+        ["alertmanager.yml", "blackbox.yml", "comuni/routes"].map(|name| format!("file:/etc/prometheus/{name}"))
+    );
+}
