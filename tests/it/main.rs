@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and makes the files and processes of the world around"
 )]
 
+mod alerts;
 mod ansible;
 mod bad_input;
 mod borders;
