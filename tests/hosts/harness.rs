@@ -89,7 +89,7 @@ pub fn root() -> PathBuf {
 }
 
 /// The program under test: the release build, unless `COMUNI_TEST_PROGRAM` names another.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     std::env::var_os("COMUNI_TEST_PROGRAM").map_or_else(|| root().join("target/release/comuni"), PathBuf::from)
 }
 
@@ -104,6 +104,11 @@ pub fn lab_does(words: &[&str]) -> String {
 impl Lab {
     pub fn inventory(&self) -> PathBuf {
         self.run.join("inventories/lab")
+    }
+
+    /// What belongs to this run of the tests.
+    pub fn folder(&self) -> PathBuf {
+        self.run.clone()
     }
 
     pub fn varese(&self) -> PathBuf {

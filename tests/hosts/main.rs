@@ -14,6 +14,7 @@
 mod harness;
 
 mod adopt;
+mod alarms;
 mod apply;
 mod backup;
 mod backup_faults;
@@ -28,6 +29,7 @@ mod kills;
 mod lockout;
 mod monitoring;
 mod plan;
+mod receiver;
 mod refusals;
 mod restore;
 mod rotate;
