@@ -5,6 +5,7 @@ mod backup;
 mod consortium;
 mod hosts;
 mod members;
+mod monitoring;
 mod tenants;
 mod ways;
 mod zones;
@@ -21,6 +22,7 @@ pub fn all(draft: &Draft, findings: &mut Vec<Finding>) -> Vec<Waived> {
     applications::check(draft, findings);
     backup::check(draft, findings);
     members::check(draft, findings);
+    monitoring::check(draft, findings);
     tenants::check(draft, findings);
     zones::check(draft, findings)
 }
