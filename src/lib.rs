@@ -12,6 +12,7 @@ pub mod machine;
 pub mod resources;
 pub mod catalog;
 pub mod health;
+pub mod prometheus;
 pub mod backup;
 pub mod protocol;
 pub mod executor;
@@ -32,6 +33,8 @@ pub mod authority;
 pub mod secrets;
 #[cfg(feature = "control")]
 pub mod outside;
+#[cfg(feature = "control")]
+pub mod monitoring;
 #[cfg(feature = "control")]
 pub mod ssh;
 #[cfg(feature = "control")]

@@ -2,6 +2,7 @@
 
 mod backup;
 mod hosts;
+mod monitoring;
 mod report;
 mod dns;
 mod selection;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use backup::{Backup, Restore, Tenants, Verify};
 pub use dns::{Check, Dns};
 pub use hosts::Hosts;
+pub use monitoring::{Monitoring, MonitoringCheck, Silencing};
 pub use report::Report;
 pub use selection::{Selectors, Way};
 
@@ -158,6 +160,9 @@ pub enum Verb {
     /// Look at zones from outside
     #[command(subcommand)]
     Dns(Dns),
+    /// Look at what watches, and mute a tenant for a while
+    #[command(subcommand)]
+    Monitoring(Monitoring),
     /// Show past runs from the evidence
     History {
         /// Only runs that touched this member (name, slug, code or glob)
@@ -378,6 +383,7 @@ impl Verb {
             Verb::Backup(_) => "backup",
             Verb::Report(_) => "report",
             Verb::Dns(_) => "dns",
+            Verb::Monitoring(_) => "monitoring",
             Verb::History { .. } => "history",
             Verb::Hosts(_) => "hosts",
             Verb::Inventory { .. } => "inventory",

@@ -11,6 +11,7 @@ mod history;
 mod hosts;
 mod inventory;
 mod manual;
+mod monitoring;
 mod plan;
 mod procedure;
 mod records;
@@ -51,6 +52,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         Verb::Backup(what) => backup::run(global, what, out),
         Verb::Report(what) => restore_test::run(global, what, out),
         Verb::Dns(what) => dns::run(global, what, out),
+        Verb::Monitoring(what) => monitoring::run(global, what, out),
         Verb::Secrets(what) => secrets::run(global, what, out),
         Verb::History { member, last, since, way } => {
             history::run(global, member.as_deref(), *last, since.as_deref(), way, out)

@@ -21,7 +21,7 @@ use crate::report::{Out, Progress, Step, held};
 use crate::resources::{Action, SecretTable};
 
 /// A tenant, as the hosts know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Subject {
     /// `c_e863-albo`.
     pub(super) tenant: String,

@@ -20,6 +20,7 @@ use super::{archives, backup, check, converge, evidence, key, revert};
 use crate::catalog::{Area, Catalog, Entry, HOST_OWNER, Stage};
 use crate::failure::{Failure, Kind, Result};
 use crate::machine::Machine;
+use crate::prometheus;
 use crate::protocol::{FromHost, Holder, Mode, Outcome, Request, ToHost, VERSION};
 use crate::resources::{Action, previous_zone};
 
@@ -98,6 +99,10 @@ impl Host<'_> {
                 FromHost::BackupRuns { runs, broken, now: machine.now() }
             }
             ToHost::ReadPreviousZone { zone } => FromHost::PreviousZone { records: previous_zone(machine, &zone)? },
+            ToHost::AskMonitoring(question) => {
+                let answer = prometheus::ask(machine, &question).map_err(|failure| failure.told());
+                FromHost::Monitoring { answer, now: machine.now() }
+            }
             ToHost::Request(_) => return Err(unexpected("a second request")),
             ToHost::Archive { .. } => return Err(unexpected("an archive")),
             ToHost::Stage { .. } => return Err(unexpected("a stage")),

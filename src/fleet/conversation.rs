@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub use answers::{BackupRuns, Checked, Evidence, Hold};
+pub use answers::{BackupRuns, Checked, Evidence, Hold, Monitored};
 pub(super) use work::Progress;
 
 use super::event::{Event, Events};

@@ -7,13 +7,14 @@ use std::sync::{Arc, mpsc};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use super::conversation::{BackupRuns, Checked, Conversation, Evidence, Order, Shared};
+use super::conversation::{BackupRuns, Checked, Conversation, Evidence, Monitored, Order, Shared};
 use super::event::Event;
 use super::facade::Answered;
 use super::outcome::{Ended, Outcome};
 use super::stages::{Ledger, Work};
 use crate::catalog::Stage;
 use crate::failure::{Failure, Result};
+use crate::prometheus::Question;
 use crate::protocol::{Acted, Order as ProcedureOrder, Request};
 
 pub(super) struct Coordinator {
@@ -301,14 +302,26 @@ impl Coordinator {
         self.alongside(host, move |host| host.read_previous_zone(zone)).await
     }
 
+    pub(super) async fn ask_monitoring(&self, host: &str, questions: Vec<Question>) -> Result<Monitored> {
+        self.alongside(host, move |host| host.ask_monitoring(questions)).await
+    }
+
     async fn alongside<T: Send + 'static>(
         &self,
         host: &str,
         order: impl FnOnce(&mut Conversation) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if let Some(worker) = self.workers.get(host) {
-            let (open, lost) = worker.ask(&self.shared, |host| (host.is_open(), host.lost())).await?;
-            match lost.filter(|_| self.expected.contains(host)) {
+            let expected = self.expected.contains(host);
+            let stream = worker.ask(&self.shared, move |host| {
+                if expected {
+                    // It may have been expected a moment ago. A failure is kept in `lost`.
+                    let _ = host.open();
+                }
+                (host.is_open(), host.lost())
+            });
+            let (open, lost) = stream.await?;
+            match lost.filter(|_| expected) {
                 Some(failure) => return Err(failure),
                 None if open => return worker.ask(&self.shared, order).await?,
                 None => {}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
 
-use super::conversation::{BackupRuns, Checked, Evidence, Settings, Shared, Sign};
+use super::conversation::{BackupRuns, Checked, Evidence, Monitored, Settings, Shared, Sign};
 use super::coordinator::Coordinator;
 use super::event::Events;
 use super::outcome::{Ended, Outcome};
@@ -15,6 +15,7 @@ use super::stages::Work;
 use super::stop::Stop;
 use super::wire::Transport;
 use crate::failure::{Failure, Result};
+use crate::prometheus::Question;
 use crate::protocol::{Acted, Order, Request};
 
 /// How long threads that are still in a system call are waited for at the end.
@@ -143,6 +144,14 @@ impl Fleet {
     /// When the host cannot be reached or cannot read them.
     pub fn read_evidence(&self, host: &str, newest: u32) -> Result<Evidence> {
         self.handle.block_on(self.coordinator.read_evidence(host, newest))
+    }
+
+    /// Asks Prometheus and Alertmanager of a monitoring host, one question after the other.
+    ///
+    /// # Errors
+    /// When the host cannot be reached. That a question was not answered is an answer.
+    pub fn ask_monitoring(&self, host: &str, questions: Vec<Question>) -> Result<Monitored> {
+        self.handle.block_on(self.coordinator.ask_monitoring(host, questions))
     }
 
     /// What a zone was before its last change on its primary: its records, one a line; `None` when none are kept.

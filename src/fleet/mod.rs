@@ -20,7 +20,7 @@ mod stop;
 mod tests;
 mod wire;
 
-pub use conversation::{BackupRuns, Checked, Evidence, Hold, Settings, Sign};
+pub use conversation::{BackupRuns, Checked, Evidence, Hold, Monitored, Settings, Sign};
 pub use event::{Event, Events};
 pub use facade::{Answered, Fleet};
 pub use host_half::HostHalf;

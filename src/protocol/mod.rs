@@ -18,6 +18,7 @@ pub use framing::{read_line, write_line};
 pub use procedure::{Act, Acted, Order, Place};
 
 use crate::catalog::{Area, Catalog, Stage};
+use crate::prometheus::Question;
 use crate::resources::{Action, Change, SecretTable, Signed, SigningRequest};
 
 /// Version of this wire. A host half of another version is never spoken to: it is sent by hash with each control.
@@ -143,6 +144,8 @@ pub enum ToHost {
         /// Its name without a final dot.
         zone: String,
     },
+    /// Ask Prometheus or Alertmanager of this host. Answered by `Monitoring`.
+    AskMonitoring(Question),
     /// A sign of life.
     Alive,
     /// Nothing more to do.
@@ -362,6 +365,13 @@ pub enum FromHost {
     PreviousZone {
         /// Its records, one a line, the SOA first; none when this host keeps no earlier version.
         records: Option<Vec<String>>,
+    },
+    /// What Prometheus or Alertmanager said.
+    Monitoring {
+        /// Its answer, or why there is none.
+        answer: Result<serde_json::Value, String>,
+        /// What time it is there, seconds since 1970-01-01T00:00:00Z.
+        now: i64,
     },
     /// A sign of life during a long step.
     Alive,

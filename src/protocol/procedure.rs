@@ -78,6 +78,22 @@ pub enum Act {
     /// Try to delete from the tenant's repository with what this host has, which must be refused. Answered by
     /// [`Acted::Tried`].
     TryToDelete,
+    /// Have no alert of this tenant told for a while, on the host that watches it. Answered by [`Acted::Silenced`].
+    Silence {
+        /// Name of its application.
+        application: String,
+        /// For so many seconds from now.
+        seconds: u32,
+        /// Why, for whoever looks at the silences.
+        reason: String,
+    },
+    /// Have the alerts of this tenant told again. Answered by [`Acted::Lifted`].
+    Unsilence {
+        /// Name of its application.
+        application: String,
+        /// The silence that an act of this procedure set; all of this tenant when not said.
+        id: Option<String>,
+    },
     /// The procedure is over for this tenant: free its lock. Answered by [`Acted::Done`].
     Release,
 }
@@ -113,6 +129,15 @@ pub enum Acted {
     Verified(Box<Verification>),
     /// Deleting was tried.
     Tried(Box<Check>),
+    /// No alert of the tenant is told.
+    Silenced {
+        /// Names the silence, for [`Act::Unsilence`].
+        id: String,
+        /// When it ends by itself, seconds since 1970-01-01T00:00:00Z.
+        until: i64,
+    },
+    /// These silences were ended; none when there was none.
+    Lifted(Vec<String>),
     /// Somebody holds the tenant's lock, or the host's for too long; nothing was done.
     Busy(Holder),
     /// It could not be done, with the host's own words. What was done before that stays.

@@ -3,6 +3,7 @@
 //! `comuni schema` writes their JSON Schema beside those of the inventory's files; `docs/output.md` is for people.
 
 mod backups;
+mod monitoring;
 mod reference;
 
 use schemars::JsonSchema;
@@ -20,6 +21,7 @@ use crate::resources::{Action, Change, Step};
 use crate::saved::{Document, Moved};
 
 pub use backups::{BackupLine, RestoreLine};
+pub use monitoring::{MonitoringFinding, MonitoringLine, SilenceLine};
 pub use reference::{reference, schema};
 
 /// Version of the objects. Additions do not change it; a removal or a new meaning does.
@@ -266,6 +268,12 @@ pub enum Object {
         /// What to do next.
         hint: String,
     },
+    /// A host that watches, held against the inventory (`monitoring check`).
+    Monitoring(MonitoringLine),
+    /// Something that is wrong with what watches (`monitoring check`).
+    MonitoringFinding(MonitoringFinding),
+    /// A silence that is not over (`monitoring check`).
+    Silence(SilenceLine),
     /// A value with its source (`show`), a run (`history`), a secret's name and id (`secrets show`).
     Item {
         /// Key, time or token.

@@ -16,7 +16,7 @@ mod table;
 mod tests;
 
 pub use consent::{agreement, consent, prompt_once, prompt_secret, typed};
-pub use out::Out;
+pub use out::{Out, visible};
 pub use plan::{Counts, HostPlan, HostState, PlanView, held};
 pub use progress::{Progress, Step};
 pub use saved::{saved_plan, who};

@@ -175,7 +175,7 @@ pub enum Colour {
 
 /// Text from a host or a file as it may go to a terminal: control characters and changes of direction are written out,
 /// so that a file's content can neither move the cursor nor hide a line.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     let unseen = |letter: char| {
         letter.is_control() && !matches!(letter, '\n' | '\t')
             || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

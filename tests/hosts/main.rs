@@ -28,6 +28,7 @@ mod isolation;
 mod kills;
 mod lockout;
 mod monitoring;
+mod monitoring_check;
 mod plan;
 mod receiver;
 mod refusals;

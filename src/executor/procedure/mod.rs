@@ -20,7 +20,8 @@ use crate::backup::run::Remembered;
 use crate::backup::take::Step;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
-use crate::protocol::{Act, Acted, FromHost, Holder, Order};
+use crate::prometheus::{self, Silence};
+use crate::protocol::{Act, Acted, FromHost, Holder, Operator, Order};
 use crate::resources;
 
 /// How long the host's lock is waited for: an apply may be at work on other tenants.
@@ -163,12 +164,34 @@ impl<'a> Procedure<'a> {
                 note(machine, "try to delete")?;
                 Ok(Acted::Tried(Box::new(try_to_delete(machine, &order.tenant)?)))
             }
+            Act::Silence { application, seconds, reason } => {
+                note(machine, "silence")?;
+                let wanted = Silence {
+                    member: order.owner.clone(),
+                    application: application.clone(),
+                    seconds: *seconds,
+                    author: author(holder),
+                    reason: format!("comuni {}: {reason}", order.verb),
+                };
+                let (id, until) = prometheus::silence(machine, &wanted)?;
+                Ok(Acted::Silenced { id, until })
+            }
+            Act::Unsilence { application, id } => {
+                note(machine, "unsilence")?;
+                Ok(Acted::Lifted(prometheus::lift(machine, &order.owner, application, id.as_deref())?))
+            }
             Act::Release => {
                 self.tenants.remove(&order.tenant);
                 Ok(Acted::Done)
             }
         }
     }
+}
+
+/// The key that sshd saw, and what control says of who has it.
+fn author(holder: &Holder) -> String {
+    let Operator { user, machine, fingerprint } = &holder.operator;
+    fingerprint.as_ref().map_or(format!("{user}@{machine}"), |key| format!("{key} ({user}@{machine})"))
 }
 
 fn doing(tenant: &str, step: Step, lasting: Duration) -> FromHost {

@@ -1,7 +1,8 @@
 use super::harness::{Control, Host, directory, file, owned_by, said, secret, secrets, service, wants};
 use crate::catalog::{Catalog, Entry};
 use crate::executor::lock::{self, Taken};
-use crate::machine::Fault;
+use crate::machine::{Command, Fault, Node, Output, Ownership, World};
+use crate::prometheus::Question;
 use crate::protocol::{Act, Acted, FromHost, Health, Holder, Operator, Order, Request, ToHost};
 use crate::resources::{File, Notification, SecretTable};
 
@@ -227,4 +228,49 @@ fn an_application_without_a_page_is_asked_as_the_catalogue_says() {
     assert_eq!(acts(&mut host, act(asks("LoginException"))), [Acted::Done]);
     let acted = acts(&mut host, act(asks("Welcome")));
     assert!(matches!(&acted[..], [Acted::Failed(words)] if words.contains("says 200 without `Welcome`")), "{acted:?}");
+}
+
+/// An Alertmanager that remembers what it was told last.
+fn alertmanager(world: &mut World, command: &Command) -> Output {
+    let said = |body: &str| Output { status: 0, stdout: format!("{body}\n200").into(), stderr: Vec::new() };
+    if command.stdin.is_empty() {
+        return said(&format!("[{}]", world.text("/silence")));
+    }
+    let mut silence: serde_json::Value = serde_json::from_slice(&command.stdin).unwrap();
+    silence["id"] = "a-1".into();
+    silence["status"] = serde_json::json!({ "state": "active" });
+    let ownership = Ownership { uid: 0, gid: 0, mode: 0o644 };
+    world.put("/silence", Node::file(silence.to_string().as_bytes(), &ownership));
+    said("{\"silenceID\": \"a-1\"}")
+}
+
+#[test]
+fn a_silence_says_who_set_it_for_which_tenant_and_why() {
+    let mut host = applied();
+    host.fake.program("curl", alertmanager);
+    let act = Act::Silence { application: "albo".to_string(), seconds: 60, reason: "new login".to_string() };
+    let acted = acts(&mut host, vec![order(act, SecretTable::default())]);
+    let [Acted::Silenced { id, .. }] = &acted[..] else { panic!("{acted:?}") };
+    assert_eq!(id, "a-1");
+    let set: serde_json::Value = serde_json::from_str(&host.text("/silence")).unwrap();
+    assert_eq!((&set["createdBy"], &set["comment"]), (&"anna@ced1".into(), &"comuni secrets rotate: new login".into()));
+    let matchers = set["matchers"].as_array().unwrap().iter();
+    let matchers: Vec<_> = matchers.map(|one| format!("{}={}", one["name"], one["value"])).collect();
+    assert_eq!(matchers, ["\"member\"=\"c_e863\"", "\"application\"=\"albo\""]);
+}
+
+#[test]
+fn what_watches_is_asked_without_a_lock() {
+    let mut host = applied();
+    let (ended, heard) = host.converse(|control| {
+        control.send(ToHost::AskMonitoring(Question::RuleFiles));
+        control.until(|event| matches!(event, FromHost::Monitoring { .. }));
+        control.end();
+    });
+    ended.unwrap();
+    let files = heard.iter().find_map(|event| match event {
+        FromHost::Monitoring { answer, .. } => Some(answer.clone()),
+        _ => None,
+    });
+    assert_eq!(files, Some(Ok(serde_json::json!([]))));
 }

@@ -53,6 +53,15 @@ pub struct BackupRuns {
     pub now: i64,
 }
 
+/// What a monitoring host answers about itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Monitored {
+    /// The answers in the order of the questions, or why there is none.
+    pub answers: Vec<std::result::Result<serde_json::Value, String>>,
+    /// What time it is there, seconds since 1970-01-01T00:00:00Z.
+    pub now: i64,
+}
+
 /// The chains of evidence on a host.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence {

@@ -8,11 +8,12 @@ use std::path::Path;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::{BackupRuns, Checked, Conversation, Evidence, Hold};
+use super::{BackupRuns, Checked, Conversation, Evidence, Hold, Monitored};
 use crate::catalog::Stage;
 use crate::failure::{Failure, Result};
 use crate::fleet::event::Event;
 use crate::fleet::outcome::{ResourceFailure, Waiting};
+use crate::prometheus::Question;
 use crate::protocol::{Acted, FromHost, Order, Request, ToHost};
 
 /// How much of an archive travels in one message.
@@ -252,6 +253,26 @@ impl Conversation {
             FromHost::BackupRuns { runs, broken, now } => Ok(BackupRuns { runs, broken, now }),
             other => Err(self.unexpected(&other)),
         }
+    }
+
+    /// Asks Prometheus and Alertmanager of the host, one question after the other.
+    ///
+    /// # Errors
+    /// When the link is lost. That a question was not answered is an answer.
+    pub(in crate::fleet) fn ask_monitoring(&mut self, questions: Vec<Question>) -> Result<Monitored> {
+        self.begin("asking Prometheus and Alertmanager");
+        let mut monitored = Monitored::default();
+        for question in questions {
+            self.send(&ToHost::AskMonitoring(question))?;
+            match self.next()? {
+                FromHost::Monitoring { answer, now } => {
+                    monitored.answers.push(answer);
+                    monitored.now = now;
+                }
+                other => return Err(self.unexpected(&other)),
+            }
+        }
+        Ok(monitored)
     }
 
     /// Reads what a zone was before its last change on the host.

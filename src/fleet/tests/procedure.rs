@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::scripted::{Script, World};
 use crate::failure::Kind;
 use crate::fleet::{Event, Settings};
+use crate::prometheus::Question;
 use crate::protocol::{Act, Acted, Operator, Order};
 use crate::resources::SecretTable;
 
@@ -74,4 +75,18 @@ fn after_a_signal_no_act_is_begun() {
     fleet.stop().raise(Kind::Interrupted);
     assert_eq!(fleet.act("db1", order()).unwrap_err().kind, Kind::Interrupted);
     assert_eq!(world.told("db1").iter().filter(|told| told.starts_with("act")).count(), 1);
+}
+
+#[test]
+fn all_questions_go_over_one_stream_and_each_has_its_own_answer() {
+    let world = World::new([("mon1", Script::default())]);
+    let mut fleet = world.fleet(Settings::default());
+    fleet.expect("mon1");
+    let said = fleet.ask_monitoring("mon1", vec![Question::Targets, Question::Alerts, Question::Rules]).unwrap();
+    assert_eq!((said.answers.len(), said.now), (3, 7));
+    assert_eq!(said.answers[1], Err("not now".to_string()));
+    assert_eq!(said.answers[2], Ok(serde_json::Value::Bool(true)));
+    let ended = fleet.end();
+    assert_eq!(ended.traffic["mon1"].execs, 1);
+    assert_eq!(world.told("mon1"), ["ask Targets", "ask Alerts", "ask Rules", "end"]);
 }

@@ -10,6 +10,7 @@ use base64::Engine;
 use crate::catalog::{Area, Catalog, Stage};
 use crate::failure::{Failure, Result};
 use crate::fleet::{Event, Fleet, Opening, Received, Settings, Sign, Stop, Transport, Wire, Work};
+use crate::prometheus::Question;
 use crate::protocol::{
     Acted, Debt, Finding, FromHost, Holder, Mode, Operator, Outcome as Found, Request, ToHost, VERSION, write_line,
 };
@@ -351,6 +352,12 @@ impl Run {
                 ToHost::ReadPreviousZone { zone } => {
                     self.world.note(&self.host, format!("previous {zone}"));
                     self.say(FromHost::PreviousZone { records: Some(vec![zone]) });
+                }
+                ToHost::AskMonitoring(question) => {
+                    self.world.note(&self.host, format!("ask {question:?}"));
+                    let refused = question == Question::Alerts;
+                    let answer = if refused { Err("not now".to_string()) } else { Ok(serde_json::Value::Bool(true)) };
+                    self.say(FromHost::Monitoring { answer, now: 7 });
                 }
                 ToHost::Signed(_) => panic!("nothing to sign"),
                 ToHost::End => {
