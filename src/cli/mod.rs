@@ -100,6 +100,9 @@ pub enum Verb {
         /// Save the plan in a file, to be read, attached to a ticket, and applied as long as nothing has moved
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// Write metrics for the node exporter's textfile collector: what is pending, and what was changed by hand
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["members", "hosts", "areas"])]
+        textfile: Option<PathBuf>,
         /// Exit with 2 when changes are pending
         #[arg(long)]
         detailed_exitcode: bool,
@@ -163,6 +166,28 @@ pub enum Verb {
     /// Look at what watches, and mute a tenant for a while
     #[command(subcommand)]
     Monitoring(Monitoring),
+    /// Show how the fleet is: members, tenants, certificates, zones, backups, pending changes
+    ///
+    /// One line for each member, from Prometheus and from the evidence; no tenant's host is asked. What nobody measured lately
+    /// is `unknown`, and never ok. Pending changes and drift are those of the last `comuni plan --textfile`.
+    #[command(after_help = "\
+Examples:
+  comuni status
+  comuni status --member malnate
+  comuni status --html stato.html          # one page in Italian, to read, to hand out and to print
+
+Exit codes: 0 all could be asked, however the fleet is; 7 something could not be asked, and is shown as unknown")]
+    Status {
+        /// Only this member (name, slug, code or glob); can be repeated
+        #[arg(long = "member", value_name = "MEMBER")]
+        members: Vec<String>,
+        /// Write also one page in Italian with what was measured over 30 days, without scripts and anything from elsewhere
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// How to reach the hosts.
+        #[command(flatten)]
+        way: Way,
+    },
     /// Show past runs from the evidence
     History {
         /// Only runs that touched this member (name, slug, code or glob)
@@ -384,6 +409,7 @@ impl Verb {
             Verb::Report(_) => "report",
             Verb::Dns(_) => "dns",
             Verb::Monitoring(_) => "monitoring",
+            Verb::Status { .. } => "status",
             Verb::History { .. } => "history",
             Verb::Hosts(_) => "hosts",
             Verb::Inventory { .. } => "inventory",

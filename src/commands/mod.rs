@@ -18,6 +18,7 @@ mod records;
 mod restore_test;
 mod saved;
 mod secrets;
+mod status;
 mod survey;
 mod ways;
 mod zone_brake;
@@ -39,8 +40,8 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         Verb::Validate => inventory::validate(global, out),
         Verb::Show(what) => inventory::show(global, what, out),
         Verb::Schema { directory } => inventory::schema(global, directory.as_deref(), out),
-        Verb::Plan { selectors, way, out: file, detailed_exitcode } => {
-            plan::run(global, selectors, way, file.as_deref(), *detailed_exitcode, out)
+        Verb::Plan { selectors, way, out: file, textfile, detailed_exitcode } => {
+            plan::run(global, selectors, way, file.as_deref(), textfile.as_deref(), *detailed_exitcode, out)
         }
         Verb::Apply { plan_file: None, selectors, way, yes, allow } => {
             apply::run(global, selectors, way, *yes, allow, out)
@@ -53,6 +54,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         Verb::Report(what) => restore_test::run(global, what, out),
         Verb::Dns(what) => dns::run(global, what, out),
         Verb::Monitoring(what) => monitoring::run(global, what, out),
+        Verb::Status { members, html, way } => status::run(global, members, html.as_deref(), way, out),
         Verb::Secrets(what) => secrets::run(global, what, out),
         Verb::History { member, last, since, way } => {
             history::run(global, member.as_deref(), *last, since.as_deref(), way, out)

@@ -2,6 +2,7 @@
 //! elsewhere, and what it answered comes in as plain data.
 
 mod finding;
+mod measured;
 mod metrics;
 mod rules;
 mod silences;
@@ -11,6 +12,7 @@ mod wanted;
 mod watchdog;
 
 pub use finding::{Finding, Trouble};
+pub use measured::{Alert, Measured, of_the_fleet, read as measured};
 pub use silences::Muted;
 pub use textfile::textfile;
 pub use wanted::{Wanted, wanted};

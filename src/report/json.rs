@@ -14,6 +14,7 @@ pub use crate::backup::ladder::Verification as BackupVerification;
 pub use crate::backup::run::Run as BackupRun;
 use crate::evidence::clock::local_time;
 pub use crate::evidence::documents::Document as BodyDocument;
+use crate::evidence::documents::fleet::{HostStatus, MemberStatus};
 use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
 use crate::protocol::{Finding, Outcome};
@@ -274,6 +275,10 @@ pub enum Object {
     MonitoringFinding(MonitoringFinding),
     /// A silence that is not over (`monitoring check`).
     Silence(SilenceLine),
+    /// How a member is (`status`). What is not known is null, and its grade `unknown`.
+    MemberStatus(MemberStatus),
+    /// How a machine is (`status`).
+    HostStatus(HostStatus),
     /// A value with its source (`show`), a run (`history`), a secret's name and id (`secrets show`).
     Item {
         /// Key, time or token.

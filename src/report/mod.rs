@@ -4,9 +4,11 @@
 
 mod consent;
 mod diff;
+mod fleet;
 pub mod json;
 mod out;
 mod plan;
+mod plan_metrics;
 mod progress;
 mod saved;
 mod summary;
@@ -16,10 +18,12 @@ mod table;
 mod tests;
 
 pub use consent::{agreement, consent, prompt_once, prompt_secret, typed};
+pub use fleet::fleet_table;
 pub use out::{Out, visible};
 pub use plan::{Counts, HostPlan, HostState, PlanView, held};
+pub use plan_metrics::plan_metrics;
 pub use progress::{Progress, Step};
 pub use saved::{saved_plan, who};
-pub use size::bytes;
+pub use size::{ago, bytes};
 pub use summary::{HostSummary, RunSummary};
 pub use table::table;

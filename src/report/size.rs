@@ -15,6 +15,16 @@ pub fn bytes(count: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
+/// An age in one unit, in few letters: `3 h`; `future` when it lies ahead.
+pub fn ago(seconds: i64) -> String {
+    match seconds {
+        ..0 => "future".to_string(),
+        0..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::bytes;

@@ -23,6 +23,7 @@ mod dns_apply;
 mod dns_check;
 mod dns_faults;
 mod faults;
+mod fleet_status;
 mod history;
 mod isolation;
 mod kills;

@@ -12,7 +12,7 @@ use crate::evidence::clock;
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::BackupRuns;
 use crate::report::json::{BackupLine, Object};
-use crate::report::{Out, Progress, bytes, table};
+use crate::report::{Out, Progress, ago, bytes, table};
 
 /// Records that are read of each host: a year of nights of ten tenants.
 const NEWEST: u32 = 4000;
@@ -127,15 +127,6 @@ fn row(line: &BackupLine) -> Vec<String> {
         or_none(line.snapshots.map(|count| count.to_string())),
         or_none(line.verified.clone()),
     ]
-}
-
-fn ago(seconds: i64) -> String {
-    match seconds {
-        ..0 => "future".to_string(),
-        0..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }
 
 /// How much the newest differs from the first of the last few.

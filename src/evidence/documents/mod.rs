@@ -1,5 +1,6 @@
 //! Documents in Italian, for the bodies: made of evidence alone. What nobody has measured is `nessun dato`, and never good.
 
+pub mod fleet;
 mod page;
 pub mod restore_test;
 

@@ -10,18 +10,28 @@ const STYLE: &str = include_str!("page.css");
 /// All of them in one page, each on a sheet of its own when it is printed.
 pub fn page(documents: &[Document]) -> String {
     let title = documents.first().map_or("", |document| document.title.as_str());
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"it\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
-        escaped(title)
-    );
+    let mut out = opened(title, "");
     for document in documents {
         one(&mut out, document);
     }
-    out.push_str("</body>\n</html>\n");
+    closed(&mut out);
     out
+}
+
+/// The head of a page, up to where its content begins. `style` is added to the look that all pages have.
+pub(super) fn opened(title: &str, style: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"it\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <title>{}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n<body>\n",
+        escaped(title)
+    )
+}
+
+/// The end of a page.
+pub(super) fn closed(out: &mut String) {
+    out.push_str("</body>\n</html>\n");
 }
 
 fn one(out: &mut String, document: &Document) {
@@ -72,13 +82,13 @@ fn fields(out: &mut String, fields: &[Field]) {
     out.push_str("</dl>\n");
 }
 
-fn add(out: &mut String, text: std::fmt::Arguments<'_>) {
+pub(super) fn add(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing into a String does not fail.
     let _ = out.write_fmt(text);
 }
 
 /// Text that can only be text, also in a quoted attribute (HTML, 13.1.2.4 and 13.5).
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

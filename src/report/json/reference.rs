@@ -29,6 +29,10 @@ pub fn reference() -> String {
         let name = object["properties"]["type"]["const"].as_str().unwrap_or_default();
         let mut rows = String::new();
         add_rows(&root, object, "", &mut rows);
+        // An object that is a type of its own.
+        if object["$ref"].is_string() {
+            add_rows(&root, resolve(&root, object), "", &mut rows);
+        }
         // Writing to a String cannot fail.
         let _ =
             write!(page, "\n## `{name}`\n\n{}\n\n| field | form | what it says |\n|---|---|---|\n{rows}", said(object));
@@ -50,7 +54,10 @@ fn add_rows(root: &Value, object: &Value, prefix: &str, rows: &mut String) {
     }
 }
 
+/// What a reference, or a reference that may be nothing, stands for.
 fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    let mut alternatives = schema["anyOf"].as_array().into_iter().flatten();
+    let schema = alternatives.find(|one| one["type"] != "null").unwrap_or(schema);
     let name = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
     name.map_or(schema, |name| &root["$defs"][name])
 }
@@ -61,14 +68,22 @@ fn said(schema: &Value) -> String {
 
 /// The JSON type, and whether it may be null or left out.
 fn form(root: &Value, field: &Value, required: bool) -> String {
-    let kind = &resolve(root, field)["type"];
-    let names: Vec<&str> = match kind {
+    let schema = resolve(root, field);
+    let names: Vec<&str> = match &schema["type"] {
         Value::String(name) => vec![name],
+        // Words with what each means.
+        Value::Null
+            if schema["oneOf"].as_array().is_some_and(|words| words.iter().all(|word| word["const"].is_string())) =>
+        {
+            vec!["string"]
+        }
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
         _ => vec!["any value"],
     };
+    let may_be_null = field["anyOf"].as_array().is_some_and(|all| all.iter().any(|one| one["type"] == "null"));
     let words: Vec<String> = names
         .into_iter()
+        .chain(may_be_null.then_some("null"))
         .filter(|name| required || *name != "null")
         .map(|name| match name {
             "array" => format!("array of {}s", form(root, &field["items"], true)),
