@@ -70,6 +70,15 @@ impl Kind {
     pub fn worst(kinds: impl IntoIterator<Item = Kind>) -> Option<Kind> {
         kinds.into_iter().max_by_key(|kind| kind.severity())
     }
+
+    /// What a verb that changes comes to over many: partial when some of them were done, the worst when none was.
+    pub fn of_many(kinds: impl IntoIterator<Item = Kind>, done: usize) -> Option<Kind> {
+        match Kind::worst(kinds) {
+            kind @ Some(Kind::Interrupted | Kind::Terminated) => kind,
+            Some(_) if done > 0 => Some(Kind::Partial),
+            kind => kind,
+        }
+    }
 }
 
 /// A failure as a person reads it: what, where and why in the message, the remedy in the hints.
@@ -154,5 +163,13 @@ mod tests {
             }
         }
         assert_eq!(Kind::worst([]), None);
+    }
+
+    #[test]
+    fn who_did_some_of_many_did_a_part_unless_somebody_stopped_it() {
+        assert_eq!(Kind::of_many([], 3), None);
+        assert_eq!(Kind::of_many([Kind::Busy, Kind::Operation], 1), Some(Kind::Partial));
+        assert_eq!(Kind::of_many([Kind::Busy, Kind::Operation], 0), Some(Kind::Operation));
+        assert_eq!(Kind::of_many([Kind::Interrupted], 2), Some(Kind::Interrupted));
     }
 }

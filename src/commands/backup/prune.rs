@@ -61,11 +61,7 @@ pub(super) fn run(global: &Global, members: &[String], way: &Way, out: &Out) -> 
         procedure.ended(&subject, &result);
         kinds.extend(result.err().map(|failure| failure.kind));
     }
-    let kind = match Kind::worst(kinds) {
-        kind @ Some(Kind::Interrupted | Kind::Terminated) => kind,
-        Some(_) if done > 0 => Some(Kind::Partial),
-        kind => kind,
-    };
+    let kind = Kind::of_many(kinds, done);
     procedure.end(&inventory, kind, out)?;
     out.text(&table(&rows));
     out.text(&format!("{done} of {} pruned\n", counted(bodies.len(), "repository")));

@@ -66,11 +66,7 @@ pub(super) fn run(global: &Global, wanted: &Restore, out: &Out) -> Result<()> {
         kinds.extend(done.err().map(|failure| failure.kind));
     }
     let done = tenants.len() - kinds.len();
-    let kind = match Kind::worst(kinds) {
-        kind @ Some(Kind::Interrupted | Kind::Terminated) => kind,
-        Some(_) if done > 0 => Some(Kind::Partial),
-        kind => kind,
-    };
+    let kind = Kind::of_many(kinds, done);
     procedure.end(&inventory, kind, out)?;
     if !wanted.drop_all {
         out.text(&format!("{done} of {} restored\n", counted(tenants.len(), "tenant")));

@@ -41,11 +41,7 @@ pub(super) fn run(global: &Global, wanted: &Tenants, way: &Way, out: &Out) -> Re
         kinds.extend(kind);
     }
     let done = tenants.len() - kinds.len();
-    let kind = match Kind::worst(kinds) {
-        kind @ Some(Kind::Interrupted | Kind::Terminated) => kind,
-        Some(_) if done > 0 => Some(Kind::Partial),
-        kind => kind,
-    };
+    let kind = Kind::of_many(kinds, done);
     procedure.end(&inventory, kind, out)?;
     out.text(&table(&rows));
     out.text(&format!("{done} of {} backed up\n", counted(tenants.len(), "tenant")));

@@ -47,12 +47,7 @@ pub(super) fn run(global: &Global, rotate: &Rotate, out: &Out) -> Result<()> {
         kinds.extend(rotated.err().map(|failure| failure.kind));
     }
     let done = tenants.len() - kinds.len();
-    let kind = match Kind::worst(kinds) {
-        Some(Kind::Interrupted) => Some(Kind::Interrupted),
-        Some(Kind::Terminated) => Some(Kind::Terminated),
-        Some(_) if done > 0 => Some(Kind::Partial),
-        kind => kind,
-    };
+    let kind = Kind::of_many(kinds, done);
     procedure.end(&inventory, kind, out)?;
     out.text(&format!("{} of {} rotated\n", done, counted(tenants.len(), "tenant")));
     if done > 0 {
