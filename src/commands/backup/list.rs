@@ -1,13 +1,16 @@
-//! `comuni backup list`: the newest backup of every tenant, by the records of the hosts that take them.
+//! `comuni backup list`: the newest backup of every tenant, by the records of the hosts that take them, and how far it was
+//! proven, by the evidence of the control host.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::past::{self, Past, Proven};
 use super::tenants::{Tenant, by_host, chosen};
+use crate::backup::ladder::{Level, Outcome};
 use crate::backup::run::Run;
 use crate::cli::{Global, Tenants, Way};
 use crate::commands::inventory::read;
-use crate::commands::survey::connect;
+use crate::commands::survey::{connect, control_host};
 use crate::evidence::clock;
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::BackupRuns;
@@ -27,14 +30,25 @@ pub(super) fn run(global: &Global, wanted: &Tenants, way: &Way, out: &Out) -> Re
     let tenants = chosen(&inventory, wanted)?;
     let hosts = by_host(&tenants);
     let asked: Vec<&str> = hosts.keys().map(String::as_str).collect();
+    let control = control_host(&inventory);
+    let all: Vec<&str> = asked.iter().copied().chain(control).collect();
     let progress = Arc::new(Progress::new(out.clone(), "backup list", true));
     let sign = Arc::new(|_: &str, _| Err("nothing is signed here".to_string()));
-    let fleet = connect(&inventory, &asked, way, &progress, sign, out)?;
+    let fleet = connect(&inventory, &all, way, &progress, sign, out)?;
     let read: BTreeMap<&str, Result<BackupRuns>> =
         asked.iter().map(|host| (*host, fleet.read_backup_runs(host, NEWEST))).collect();
+    let evidence = control.map(|control| fleet.read_evidence(control, past::NEWEST));
     fleet.end();
     progress.finish();
     let mut kinds = Vec::new();
+    let past = match evidence.transpose() {
+        Ok(evidence) => Past::of_evidence(evidence.unwrap_or_default(), &inventory, out)?,
+        Err(failure) => {
+            out.remark(&format!("what was verified is not known: {}", failure.message));
+            kinds.push(Kind::Inconclusive);
+            Past::default()
+        }
+    };
     for (host, answer) in &read {
         match answer {
             Ok(BackupRuns { broken: Some(where_), .. }) => {
@@ -48,11 +62,11 @@ pub(super) fn run(global: &Global, wanted: &Tenants, way: &Way, out: &Out) -> Re
             }
         }
     }
-    let head = ["TENANT", "NEWEST", "AGE", "RPO", "STATE", "SIZE", "TREND", "BACKUPS", "VERIFIED"];
+    let head = ["TENANT", "NEWEST", "AGE", "RPO", "STATE", "SIZE", "TREND", "BACKUPS", "VERIFIED", "RESTORED"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for tenant in &tenants {
         let Some(Ok(known)) = read.get(tenant.host.as_str()) else { continue };
-        let line = line(tenant, known);
+        let line = line(tenant, known, past.of(&tenant.subject.tenant));
         if line.state != "fresh" {
             kinds.push(Kind::Stale);
         }
@@ -71,7 +85,7 @@ pub(super) fn run(global: &Global, wanted: &Tenants, way: &Way, out: &Out) -> Re
 }
 
 /// What is known of a tenant.
-fn line(tenant: &Tenant, known: &BackupRuns) -> BackupLine {
+fn line(tenant: &Tenant, known: &BackupRuns, proven: &Proven) -> BackupLine {
     let own = |value: &serde_json::Value| {
         let run: Run = serde_json::from_value(value.clone()).ok()?;
         (run.tenant == tenant.subject.tenant).then_some(run)
@@ -88,6 +102,10 @@ fn line(tenant: &Tenant, known: &BackupRuns) -> BackupLine {
         Some(age) if age > limit => "stale",
         Some(_) => "fresh",
     };
+    let verified =
+        proven.newest.as_ref().filter(|seen| newest.is_some_and(|run| run.snapshot.as_ref() == Some(&seen.snapshot)));
+    let restored = proven.restore.as_ref();
+    let level = |reached: Option<Level>| reached.map(|level| level.name().to_string());
     BackupLine {
         tenant: tenant.subject.tenant.clone(),
         member: tenant.subject.owner.clone(),
@@ -104,8 +122,12 @@ fn line(tenant: &Tenant, known: &BackupRuns) -> BackupLine {
         last: runs.last().map(|run| run.state.word().to_string()),
         error: runs.last().and_then(|run| run.error.clone()),
         shrunk: runs.last().and_then(|run| run.shrunk.clone()),
-        verified: None,
-        verified_at: None,
+        verified: verified.and_then(|seen| level(seen.level)),
+        verified_at: verified.map(|seen| clock::local_time(seen.at)),
+        verified_outcome: verified.map(|seen| seen.outcome),
+        restored: restored.and_then(|found| level(found.reached)),
+        restored_at: restored.map(|found| clock::local_time(found.ended)),
+        restored_outcome: restored.map(|found| found.outcome),
     }
 }
 
@@ -125,8 +147,17 @@ fn row(line: &BackupLine) -> Vec<String> {
         or_none(line.bytes.map(bytes)),
         trend(&line.trend),
         or_none(line.snapshots.map(|count| count.to_string())),
-        or_none(line.verified.clone()),
+        proven(&line.verified, line.verified_outcome, &line.verified_at),
+        proven(&line.restored, line.restored_outcome, &line.restored_at),
     ]
+}
+
+/// `L6 2026-11-28T04:10:22+01:00`, with what it came to when that is no pass.
+fn proven(level: &Option<String>, outcome: Option<Outcome>, at: &Option<String>) -> String {
+    let (Some(outcome), Some(at)) = (outcome, at) else { return "-".to_string() };
+    let words: Vec<&str> =
+        level.as_deref().into_iter().chain(Some(outcome.word()).filter(|_| outcome != Outcome::Pass)).collect();
+    format!("{} {at}", words.join(", "))
 }
 
 /// How much the newest differs from the first of the last few.
@@ -157,7 +188,7 @@ mod tests {
     }
 
     fn state(runs: Vec<serde_json::Value>, now: i64) -> String {
-        line(&tenant(), &BackupRuns { runs, broken: None, now }).state
+        line(&tenant(), &BackupRuns { runs, broken: None, now }, &Proven::default()).state
     }
 
     const NIGHT: i64 = 1_793_577_600;
@@ -172,7 +203,7 @@ mod tests {
         assert_eq!(state(vec![run("c_e863-albo-due", NIGHT, "complete")], NIGHT), "never");
         let both = vec![run("c_e863-albo", NIGHT, "complete"), run("c_e863-albo", hours(24), "failed")];
         assert_eq!(state(both.clone(), hours(25)), "fresh");
-        let line = line(&tenant(), &BackupRuns { runs: both, broken: None, now: hours(25) });
+        let line = line(&tenant(), &BackupRuns { runs: both, broken: None, now: hours(25) }, &Proven::default());
         assert_eq!(row(&line)[4], "fresh, last failed");
     }
 
@@ -188,6 +219,21 @@ mod tests {
         let now = crate::machine::moment("2026-10-26T02:00:00+01:00").unwrap();
         assert_eq!(state(vec![run("c_e863-albo", began, "complete")], now), "fresh");
         assert_eq!(state(vec![run("c_e863-albo", began, "complete")], now + 1), "stale");
+    }
+
+    #[test]
+    fn only_what_was_proven_of_the_newest_one_stands_beside_it() {
+        use crate::commands::backup::past::Reached;
+        let mut taken = run("c_e863-albo", NIGHT, "complete");
+        taken["snapshot"] = json!("b");
+        let known = BackupRuns { runs: vec![taken], broken: None, now: NIGHT };
+        let told = |snapshot: &str, outcome| {
+            let newest = Some(Reached { snapshot: snapshot.to_string(), level: Some(Level::L6), at: NIGHT, outcome });
+            row(&line(&tenant(), &known, &Proven { newest, ..Proven::default() }))[8].clone()
+        };
+        assert_eq!(told("a", Outcome::Pass), "-", "an older one was verified, not this");
+        assert_eq!(told("b", Outcome::Pass), "L6 2026-11-02T01:00:00+01:00");
+        assert_eq!(told("b", Outcome::Fail), "L6, fail 2026-11-02T01:00:00+01:00");
     }
 
     #[test]

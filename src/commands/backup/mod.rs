@@ -3,6 +3,7 @@
 mod accept;
 mod list;
 mod live;
+mod past;
 mod place;
 mod prune;
 mod restore;

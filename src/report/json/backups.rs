@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::backup::ladder::Outcome;
 use crate::backup::restore::{Kept, Part, Report};
 
 /// A backup that was brought back.
@@ -67,8 +68,16 @@ pub struct BackupLine {
     pub error: Option<String>,
     /// It has much less than the one before.
     pub shrunk: Option<String>,
-    /// The highest level to which the newest one was verified: `L4`.
+    /// The highest level that the newest one passed: `L6`.
     pub verified: Option<String>,
     /// When that was, ISO 8601 with the offset of Italy.
     pub verified_at: Option<String>,
+    /// What the last look at the newest one came to; only `pass` is a pass.
+    pub verified_outcome: Option<Outcome>,
+    /// The highest level that the backup passed which was restored last, be it the newest or an older one.
+    pub restored: Option<String>,
+    /// When that was restored, ISO 8601 with the offset of Italy.
+    pub restored_at: Option<String>,
+    /// What that came to.
+    pub restored_outcome: Option<Outcome>,
 }

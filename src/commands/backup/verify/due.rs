@@ -3,8 +3,8 @@
 //! Every costly level has its day: the tenant's name gives it one within the period, so that the tenants of a province
 //! spread over the week by themselves. A day that was missed is caught up with on the next, once.
 
-use super::past::Proven;
-use crate::backup::ladder::{Level, Outcome};
+use crate::backup::ladder::Level;
+use crate::commands::backup::past::Proven;
 use crate::digest::sha256;
 use crate::inventory::types::Prove;
 
@@ -28,11 +28,6 @@ fn is_due(tenant: &str, level: Level, last: Option<i64>, days: i64, today: i64) 
     // The last day that was its day, today or before.
     let newest = today - (today - place).rem_euclid(days);
     newest > last
-}
-
-/// Whether a level counts as done: only a pass does.
-pub(super) fn counts(outcome: Outcome) -> bool {
-    outcome == Outcome::Pass
 }
 
 #[cfg(test)]

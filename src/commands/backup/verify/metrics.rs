@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::past::{Past, Proven};
 use crate::backup::ladder::{Level, Verification};
 use crate::cli::Tenants;
+use crate::commands::backup::past::{Past, Proven};
 use crate::commands::backup::tenants::{Tenant, chosen};
 use crate::disk;
 use crate::failure::{Failure, Result};

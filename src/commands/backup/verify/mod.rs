@@ -5,7 +5,6 @@
 
 mod due;
 mod metrics;
-mod past;
 mod ping;
 mod say;
 mod schedule;
@@ -16,11 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::IsTerminal;
 
+use super::past::{self, Past};
 use super::tenants::{Tenant, chosen, owners};
 use crate::backup::ladder::{Level, Outcome, Verification};
 use crate::cli::{Global, Verify};
 use crate::commands::inventory::read;
 use crate::commands::procedure::{Procedure, Refused, unexpected};
+use crate::commands::survey::control_host;
 use crate::evidence::{clock, state};
 use crate::failure::{Failure, Kind, Result};
 use crate::inventory::types::Role;
@@ -28,7 +29,6 @@ use crate::inventory::{Body, Inventory};
 use crate::protocol::{Act, Acted};
 use crate::report::Out;
 use crate::secrets::Store;
-use past::Past;
 use task::Tasks;
 
 /// # Errors
@@ -112,7 +112,9 @@ impl<'a> Run<'a> {
         }
         let procedure = Procedure::begin(inventory, &options.way, "backup verify", owners(tenants), &hosts, out)?;
         let quiet = options.quiet || (options.due && !std::io::stderr().is_terminal());
-        let past = Past::read(&procedure, inventory, out)?;
+        // Without it nobody could say what is due.
+        let control = control_host(inventory).ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
+        let past = Past::of_evidence(procedure.evidence(control, past::NEWEST)?, inventory, out)?;
         Ok(Run {
             inventory,
             options,

@@ -8,7 +8,7 @@ use crate::evidence::clock::local_time;
 use crate::failure::Failure;
 use crate::inventory::diagnostics::counted;
 use crate::report::json::Object;
-use crate::report::{Out, table};
+use crate::report::{Out, ago, table};
 
 /// One line when a tenant is done.
 pub(super) fn line(found: &Verification) -> String {
@@ -81,7 +81,7 @@ fn row(found: &Verification) -> Vec<String> {
     vec![
         found.tenant.clone(),
         or_dash(found.taken.map(local_time)),
-        or_dash(found.age_seconds.map(age)),
+        or_dash(found.age_seconds.map(ago)),
         or_dash(found.reached.map(|level| format!("{level} {}", level.word()))),
         found.outcome.word().to_string(),
         or_dash(found.rto_milliseconds.map(seconds)),
@@ -96,15 +96,6 @@ fn dash() -> String {
 
 fn seconds(milliseconds: u64) -> String {
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
-}
-
-fn age(seconds: i64) -> String {
-    match seconds {
-        ..0 => "future".to_string(),
-        0..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }
 
 /// What is not well, in the words of who saw it.

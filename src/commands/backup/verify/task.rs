@@ -1,9 +1,9 @@
 //! What the proving host is asked for: the policy of the inventory, what is known from before, and how the application is
 //! started.
 
-use super::past::Proven;
 use crate::backup::ladder::{Assertion, Level, Slice, Start, Task};
 use crate::cli::Verify;
+use crate::commands::backup::past::Proven;
 use crate::compile::{running_tenant, values::TenantValues};
 use crate::failure::{Failure, Result};
 use crate::health::Health;
