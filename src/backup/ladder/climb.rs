@@ -27,6 +27,7 @@ pub fn climb(machine: &mut dyn Machine, task: &Task, key: &str, tell: &mut Tell<
         tell,
         out: blank(task, began),
         snapshot: None,
+        unlisted: false,
         manifest: None,
         scratch: None,
         cluster: None,
@@ -78,6 +79,8 @@ pub(super) struct Climb<'a, 't> {
     pub(super) out: Verification,
     /// The newest one that is complete.
     pub(super) snapshot: Option<Snapshot>,
+    /// What is in it could not be listed.
+    pub(super) unlisted: bool,
     pub(super) manifest: Option<Manifest>,
     pub(super) scratch: Option<Scratch>,
     pub(super) cluster: Option<Cluster>,
@@ -116,6 +119,8 @@ impl Climb<'_, '_> {
             self.out.add(Rung { level, outcome, milliseconds, checks });
             // An old backup is looked at all the same: damage is worse than age.
             let goes_on = outcome == Outcome::Pass || (outcome == Outcome::Stale && self.snapshot.is_some());
+            // Why a backup cannot be listed is for restic's own look at the repository to say, and what it spoils.
+            let goes_on = goes_on || (level == Level::L1 && self.unlisted);
             if !goes_on {
                 break;
             }

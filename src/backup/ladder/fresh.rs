@@ -159,7 +159,10 @@ impl Climb<'_, '_> {
     fn contents(&mut self, snapshot: &Snapshot) -> Result<Vec<Check>> {
         let files = match self.repository.files(self.machine, &snapshot.id) {
             Ok(files) => files,
-            Err(refusal) => return Ok(vec![refused("contents", refusal)?]),
+            Err(refusal) => {
+                self.unlisted = true;
+                return Ok(vec![refused("contents", refusal)?]);
+            }
         };
         let own = format!("{FOLDER}/{}", self.task.tenant);
         let mut wanted = vec![format!("{own}/manifest.json"), self.task.data.clone()];
