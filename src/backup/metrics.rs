@@ -67,7 +67,8 @@ fn seconds(time: i64) -> u64 {
     u64::try_from(time).unwrap_or(0)
 }
 
-/// Writes the metrics of all tenants of this host, where the exporter reads them; nothing when there is no exporter.
+/// Writes the metrics of all tenants of this host, where the exporter reads them; nothing when there is no exporter, or no
+/// tenant was ever backed up from here.
 ///
 /// # Errors
 /// When a file cannot be read or written: the verdict of a run never hangs on it.
@@ -79,8 +80,11 @@ pub fn write(machine: &mut dyn Machine) -> Result<()> {
     for tenant in Configuration::tenants(machine)? {
         tenants.push((Configuration::read(machine, &tenant)?, Remembered::read(machine, &tenant)?));
     }
-    let text = text(&tenants);
-    machine.write(&Path::new(FOLDER).join(FILE), text.as_bytes(), &READABLE)
+    let path = Path::new(FOLDER).join(FILE);
+    if tenants.is_empty() && machine.stat(&path)?.is_none() {
+        return Ok(());
+    }
+    machine.write(&path, text(&tenants).as_bytes(), &READABLE)
 }
 
 fn text(tenants: &[(Configuration, Remembered)]) -> String {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::restic::{Repository, Snapshot};
+use super::restic::{Repository, Snapshot, Trouble};
 use crate::failure::{Failure, Result};
 use crate::machine::{Machine, PRIVATE_FILE};
 
@@ -84,12 +84,25 @@ pub fn note_verified(machine: &mut dyn Machine, home: &str, tenant: &str, found:
     machine.write(&verified_file(home), &content, &PRIVATE_FILE)
 }
 
-/// Takes away what is older than its tenant's limit, and the data that only those stood on.
+/// Takes away what is older than its tenant's limit, and the data that only those stood on. A second copy (`is_copy`) that
+/// its host has not fetched yet has nothing that could go; where backups are stored a repository that is not there is lost.
 ///
 /// # Errors
 /// As restic says; nothing went then, or it went whole.
-pub fn prune(machine: &mut dyn Machine, repository: &Repository, home: &str, keeps: &[Keep]) -> Result<Pruned> {
-    let (snapshots, words) = repository.snapshots(machine, &[])?;
+pub fn prune(
+    machine: &mut dyn Machine,
+    repository: &Repository,
+    home: &str,
+    keeps: &[Keep],
+    is_copy: bool,
+) -> Result<Pruned> {
+    let (snapshots, words) = match repository.snapshots(machine, &[]) {
+        Err(refusal) if is_copy && refusal.trouble == Trouble::Missing => {
+            let note = "not fetched yet: comuni-backup-copy.timer fetches it every hour";
+            return Ok(Pruned { notes: vec![note.to_string()], ..Pruned::default() });
+        }
+        answer => answer?,
+    };
     let verified = verified(machine, home)?;
     let (now, mut pruned) = (machine.now(), Pruned::default());
     // A snapshot that cannot be read is left out of the list in silence: whoever sees less than there is must not delete.
@@ -148,6 +161,7 @@ fn old(own: &[&Snapshot], keep: &Keep, verified: Option<&Verified>, now: i64) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::Fake;
 
     const DAY: i64 = 86_400;
     const NOW: i64 = 1_800_000_000;
@@ -198,5 +212,27 @@ mod tests {
     fn one_from_the_future_is_never_the_newest() {
         let all = [snapshot("good", 400, "complete"), snapshot("future", -4000, "complete")];
         assert_eq!(gone(&all, None), [""; 0]);
+    }
+
+    /// What comes of pruning where restic finds no repository.
+    fn without_repository(is_copy: bool) -> Result<Pruned> {
+        let mut host = Fake::new();
+        host.answer(
+            &["restic"],
+            1,
+            "",
+            "Fatal: unable to open config file: no such file\nIs there a repository there?",
+        );
+        let repository = Repository::here("/srv/backup/c_e863/repository", None, "poison".to_string());
+        prune(&mut host, &repository, "/srv/backup/c_e863", &[], is_copy)
+    }
+
+    #[test]
+    fn a_second_copy_that_was_not_fetched_yet_is_a_note_and_a_lost_repository_is_a_failure() {
+        let pruned = without_repository(true).unwrap();
+        assert_eq!((pruned.removed.len(), pruned.left), (0, 0));
+        assert!(pruned.notes[0].contains("not fetched yet"), "{:?}", pruned.notes);
+        let failure = without_repository(false).unwrap_err();
+        assert!(failure.message.contains("there is no repository"), "{}", failure.message);
     }
 }

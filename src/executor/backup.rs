@@ -1,6 +1,7 @@
 //! Backups on this host, by its timer or by control: the tenant's lock, the run, its record in the host's own chain, and
 //! what is remembered and measured of it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -103,7 +104,7 @@ pub fn prune(
 ) -> Result<Pruned> {
     let repository = Repository::here(&place.repository, place.account.as_deref(), password);
     let began = machine.now();
-    let pruned = prune::prune(machine, &repository, &place.home, keeps);
+    let pruned = prune::prune(machine, &repository, &place.home, keeps, place.account.is_none());
     let mut record = json!({ "kind": "prune", "repository": place.repository, "by": lock::words(holder) });
     (record["began"], record["ended"]) = (json!(began), json!(machine.now()));
     match &pruned {
@@ -184,6 +185,20 @@ fn verdict(run: &Run) -> Result<()> {
     Err(Failure::new(kind, format!("{}: backup {}: {words}", run.tenant, run.state.word())))
 }
 
+/// Whether the end of a chain is missing: cut off exactly behind a line it holds together. What is remembered beside it of
+/// each tenant's newest run, which is written after its line, must be in it.
+fn cut_off(machine: &dyn Machine, lines: &[chain::Line]) -> Result<Option<String>> {
+    let recorded: BTreeSet<&str> = lines.iter().filter_map(|line| line.record["run"].as_str()).collect();
+    for tenant in Configuration::tenants(machine)? {
+        let last = Remembered::read(machine, &tenant)?.last;
+        if let Some(last) = last.filter(|last| !recorded.contains(last.run.as_str())) {
+            let end = lines.len() + 1;
+            return Ok(Some(format!("line {end}: the end is missing: run {} of {tenant} is not in it", last.run)));
+        }
+    }
+    Ok(None)
+}
+
 /// The newest runs of this host's chain, the oldest first, and where the chain is broken.
 ///
 /// # Errors
@@ -191,7 +206,10 @@ fn verdict(run: &Run) -> Result<()> {
 pub fn newest(machine: &dyn Machine, newest: u32) -> Result<(Vec<Value>, Option<String>)> {
     let content = machine.read(&runs())?.unwrap_or_default();
     let (lines, broken) = match chain::verify(&content) {
-        Ok(lines) => (lines, None),
+        Ok(lines) => {
+            let cut = cut_off(machine, &lines)?;
+            (lines, cut)
+        }
         Err(found) => {
             let good = content.split_inclusive(|byte| *byte == b'\n').take(found.line - 1).flatten().copied();
             let good = chain::verify(&good.collect::<Vec<u8>>()).unwrap_or_default();

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use serde_json::json;
+
 use super::check::Found;
 use super::groups::{self, Groups};
 use super::owed;
 use super::removal;
 use super::session::{Session, words};
+use crate::backup::metrics;
 use crate::catalog::{Entry, Stage};
 use crate::failure::Result;
 use crate::protocol::{FromHost, Outcome};
@@ -28,7 +31,22 @@ pub fn stage(session: &mut Session, stage: Stage, without: &BTreeSet<String>) ->
         return saved;
     }
     saved?;
+    tell_of_backups(session, stage)?;
     session.wire.send(FromHost::StageDone { stage })
+}
+
+/// A tenant that was never backed up is in the metrics from the beginning, and one that is no more is not. The exporter
+/// that reads them comes with the monitoring. That they cannot be written fails nothing.
+fn tell_of_backups(session: &mut Session, stage: Stage) -> Result<()> {
+    if !matches!(stage, Stage::Backup | Stage::Monitoring) {
+        return Ok(());
+    }
+    match metrics::write(session.machine) {
+        Ok(()) => Ok(()),
+        Err(failure) => {
+            session.journal.write(session.machine, "metrics not written", json!({ "message": failure.message }))
+        }
+    }
 }
 
 /// Says whether the stage came to its end.

@@ -18,6 +18,11 @@ use crate::resources::{
     Directory, File, Notification, Package, Resource, SecretTable, SecretValue, Service, User, Validator,
 };
 
+/// How `c_e863-albo` is backed up from a host.
+pub const BACKED_UP: &str = r#"{"version":1,"tenant":"c_e863-albo","host":"app1","member":"c_e863","application":"albo","release":"1.0.0",
+    "data":"/srv/comuni/c_e863/albo/data","repository":{"ssh":"/etc/ssh","key_file":"/etc/key"},
+    "policy":{"rpo_hours":26,"keep_days":90,"within_minutes":180,"shrink_percent":50,"changing_files":20}}"#;
+
 /// A host and where it keeps its things. Locks are real files, hence a real folder for them.
 pub struct Host {
     pub fake: Fake,

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod archives;
+mod backup;
 mod chain;
 mod check;
 mod confirm;

@@ -1,6 +1,8 @@
 use std::path::Path;
 
-use super::harness::{Host, failed, file, fixed, owned_by, package, secret, secrets, service, skipped, wants};
+use super::harness::{
+    BACKED_UP, Host, failed, file, fixed, owned_by, package, secret, secrets, service, skipped, wants,
+};
 use crate::catalog::{Entry, Stage};
 use crate::executor::lock::{self, Taken};
 use crate::machine::Machine;
@@ -131,4 +133,29 @@ fn a_resource_that_an_earlier_one_mended_is_not_fixed_again() {
     let twin = Entry { ..owned_by("c_e863", file("/etc/comuni//twin", "x")) };
     let heard = host.apply(wants(vec![owned_by("c_e863", file("/etc/comuni/twin", "x")), twin]));
     assert_eq!(fixed(&heard), ["file:/etc/comuni/twin"]);
+}
+
+#[test]
+fn a_tenant_that_was_never_backed_up_is_measured_at_0_from_the_beginning() {
+    let folder = "/var/lib/prometheus/node-exporter";
+    let mut host = Host::new();
+    host.fake.with_directory("/etc/comuni/backup", 0o700);
+    let configuration =
+        Entry { stage: Stage::Backup, ..owned_by("c_e863", file("/etc/comuni/backup/c_e863-albo.json", BACKED_UP)) };
+    host.apply(wants(vec![configuration.clone()]));
+    assert!(!host.is_there(folder), "there is no exporter yet that would read it");
+    // The exporter is installed in a later stage.
+    host.fake.with_directory(folder, 0o755);
+    host.apply(wants(vec![configuration, Entry { stage: Stage::Monitoring, ..good("host", "exporter") }]));
+    let page = host.text(&format!("{folder}/comuni_backup.prom"));
+    let never = "comuni_backup_last_success_timestamp_seconds{member=\"c_e863\",application=\"albo\",tenant=\"c_e863-albo\"} 0\n";
+    assert!(page.contains(never), "{page}");
+}
+
+#[test]
+fn a_host_without_tenants_gets_no_metrics_of_them() {
+    let mut host = Host::new();
+    host.fake.with_directory("/var/lib/prometheus/node-exporter", 0o755);
+    host.apply(wants(vec![Entry { stage: Stage::Monitoring, ..good("host", "exporter") }]));
+    assert!(!host.is_there("/var/lib/prometheus/node-exporter/comuni_backup.prom"));
 }
