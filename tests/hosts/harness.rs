@@ -263,3 +263,13 @@ impl Drop for Broken {
         lab_does(&words);
     }
 }
+
+/// A line that undoes something on a host, run when the test is over, also when it fails.
+#[must_use]
+pub struct Undo(pub &'static str, pub String);
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        tries_on(self.0, &self.1);
+    }
+}

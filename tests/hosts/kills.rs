@@ -1,12 +1,11 @@
 //! kill -9 of either half at every step: the next apply converges to the same state, and no lock stays.
-//!
-//! `./check` kills at a sample of steps drawn by a printed seed (`COMUNI_SEED` repeats it); `./check --all` at every step.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::cut_off::{kill_here, kill_host_halves, killed_at, steps};
 use crate::harness::{Lab, carrier, eventually, lab, on, tries_on};
 
 /// Takes enough of a tenant away that an apply has a step of nearly every kind to do.
@@ -50,33 +49,16 @@ fn difference(wanted: &str, found: &str) -> String {
     missing.chain(found.difference(&wanted).map(|line| format!("surplus: {line}\n"))).collect()
 }
 
-/// Starts an apply and calls `kill` when its `step`-th resource begins; `false` when there were fewer.
-fn killed_at(lab: &Lab, step: usize, kill: impl FnOnce(u32)) -> bool {
-    let mut child = lab
-        .command(&["apply", "--yes", "--allow", "changes", "--format", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut kill = Some(kill);
-    let mut begun = 0;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let Ok(line) = line else { break };
-        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if object["type"] == "step"
-            && object["event"] == "started"
-            && object["id"].as_str().is_some_and(|id| id.contains(':'))
-        {
-            begun += 1;
-            if begun == step
-                && let Some(kill) = kill.take()
-            {
-                kill(child.id());
-            }
-        }
-    }
-    child.wait().unwrap();
-    kill.is_none()
+const APPLY: [&str; 4] = ["apply", "--yes", "--allow", "changes"];
+
+/// A resource begins.
+fn begins(line: &Value) -> bool {
+    line["type"] == "step" && line["event"] == "started" && line["id"].as_str().is_some_and(|id| id.contains(':'))
+}
+
+/// Early, in the middle and late.
+fn three(seed: usize) -> [usize; 3] {
+    [1 + seed % 4, 5 + seed / 4 % 4, 9 + seed / 16 % 4]
 }
 
 fn converges_as_undisturbed(lab: &Lab, host: &str, wanted: &str, what: &str) {
@@ -86,32 +68,14 @@ fn converges_as_undisturbed(lab: &Lab, host: &str, wanted: &str, what: &str) {
     eventually("no lock stays", Duration::from_secs(15), || tries_on(host, "flock -n /run/comuni/lock true").0 == 0);
 }
 
-/// All steps, or some of them by a seed that is printed.
-#[allow(clippy::print_stderr, reason = "shown when the test fails: how to see it again")]
-fn steps() -> Box<dyn Iterator<Item = usize>> {
-    if std::env::var_os("COMUNI_CHECK_ALL").is_some() {
-        return Box::new(1..);
-    }
-    let seed = std::env::var("COMUNI_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |age| age.as_secs()));
-    eprintln!("COMUNI_SEED={seed} repeats this choice of steps");
-    let seed = usize::try_from(seed % 1_000_000).unwrap_or(1);
-    Box::new([1 + seed % 4, 5 + seed / 4 % 4, 9 + seed / 16 % 4].into_iter())
-}
-
 #[test]
 fn control_killed_at_a_step() {
     let lab = lab();
     let host = carrier("c_e707-albo");
     let wanted = state(host);
-    for step in steps() {
+    for step in steps(three) {
         damage(host);
-        let killed = killed_at(lab, step, |pid| {
-            let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-        });
+        let killed = killed_at(lab, &APPLY, step, begins, kill_here);
         converges_as_undisturbed(lab, host, &wanted, &format!("control killed at step {step}"));
         if !killed {
             assert!(step > 8, "there are at least eight steps to kill at, not {step}");
@@ -125,14 +89,9 @@ fn host_half_killed_at_a_step() {
     let lab = lab();
     let host = carrier("c_e707-albo");
     let wanted = state(host);
-    for step in steps() {
+    for step in steps(three) {
         damage(host);
-        let killed = killed_at(lab, step, |_| {
-            on(
-                host,
-                "for pid in $(pgrep -f '^/usr/local/lib/comuni/comuni-host-[0-9a-f]* serve'); do kill -9 $pid; done",
-            );
-        });
+        let killed = killed_at(lab, &APPLY, step, begins, |_| kill_host_halves(&[host]));
         converges_as_undisturbed(lab, host, &wanted, &format!("host half killed at step {step}"));
         if !killed {
             break;

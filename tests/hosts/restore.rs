@@ -1,12 +1,11 @@
 //! Restores: beside what is live, and in its place with a way back; cut off anywhere, wholly the one or the other.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::backup::{DATA, TENANT, seeded, snapshots};
+use crate::cut_off::{is_step, kill_here, kill_host_halves, killed_at, steps};
 use crate::harness::{Lab, Run, eventually, https, on, tries_on};
 
 const SITE: &str = "albo.comune.lozza.va.it";
@@ -95,7 +94,6 @@ fn row_35_a_target_that_is_not_empty_is_the_root_or_a_link_is_refused() {
 }
 
 #[test]
-#[ignore = "with ./check --all"]
 fn row_37_a_snapshot_of_another_member_or_tenant_is_refused_by_its_id() {
     let (lab, _) = seeded();
     lab.comuni(&["backup", "run", "--member", "malnate"]).ends_with(0);
@@ -114,7 +112,6 @@ fn row_37_a_snapshot_of_another_member_or_tenant_is_refused_by_its_id() {
 }
 
 #[test]
-#[ignore = "with ./check --all"]
 fn row_36_a_backup_with_strange_paths_is_refused_and_odd_names_come_back_and_are_told_escaped() {
     let (lab, host) = seeded();
     // Links and names are data: they come back as they were and lead nowhere.
@@ -201,7 +198,10 @@ fn an_application_that_is_not_healthy_with_the_restored_data_gets_its_own_back()
     let before = content(host);
     // What the application asks of its data, the backup does not have; what is live does.
     let file = lab.varese().join("applications/albo.yml");
-    let _edited = lab.edit(&file, |text| text.replace("path: /health", "path: /intruder"));
+    let _edited = lab.edit(&file, |text| {
+        text.replace("path: /health", "path: /intruder")
+            .replace("  notifies: true", "  notifies: true\n  start_seconds: 20")
+    });
     let run = lab.comuni(&[&IN_PLACE[..], &["--snapshot", &id]].concat());
     drop(_edited);
     run.ends_with(1).says("not healthy with the restored data").says("it has the data that it had before the restore");
@@ -212,35 +212,8 @@ fn an_application_that_is_not_healthy_with_the_restored_data_gets_its_own_back()
     restore(lab, &["--drop"]).ends_with(0);
 }
 
-/// Starts a restore in place and kills at its `step`-th sign of life; `false` when there were fewer.
-fn killed_at(lab: &Lab, id: &str, step: usize, kill: impl FnOnce(u32)) -> bool {
-    let words = [&["--format", "json"], &IN_PLACE[..], &["--snapshot", id, "--without-safety-backup"]].concat();
-    let mut child = lab.command(&words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut kill = Some(kill);
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    for (count, _) in lines.filter(|line| line.contains(r#""type":"step""#)).enumerate() {
-        if count + 1 == step
-            && let Some(kill) = kill.take()
-        {
-            kill(child.id());
-        }
-    }
-    child.wait().unwrap();
-    kill.is_none()
-}
-
-/// All steps, or one by a seed that is printed.
-#[allow(clippy::print_stderr, reason = "shown when the test fails: how to see it again")]
-fn steps() -> Box<dyn Iterator<Item = usize>> {
-    if std::env::var_os("COMUNI_CHECK_ALL").is_some() {
-        return Box::new(1..);
-    }
-    let seed = std::env::var("COMUNI_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |age| age.as_secs()));
-    eprintln!("COMUNI_SEED={seed} repeats this choice of a step");
-    Box::new(std::iter::once(4 + usize::try_from(seed % 12).unwrap_or(0)))
+fn one(seed: usize) -> [usize; 1] {
+    [4 + seed % 12]
 }
 
 /// However it was cut off: after an apply, or the same command, the tenant has wholly the one or wholly the other.
@@ -266,10 +239,11 @@ fn killed(what: &str, kill: impl Fn(&str, u32)) {
     let (lab, host) = seeded();
     crate::backup::take(host).ends_with(0);
     let (restored, id) = (content(host), newest(lab));
-    for step in steps() {
+    for step in steps(one) {
         spoil(host);
         let spoilt = content(host);
-        let done = killed_at(lab, &id, step, |pid| kill(host, pid));
+        let words = [&IN_PLACE[..], &["--snapshot", &id, "--without-safety-backup"]].concat();
+        let done = killed_at(lab, &words, step, is_step, |pid| kill(host, pid));
         let what = format!("{what} killed at step {step}");
         is_whole(lab, host, &id, [&spoilt, &restored], &what, step % 2 == 0);
         if !done {
@@ -282,19 +256,11 @@ fn killed(what: &str, kill: impl Fn(&str, u32)) {
 #[test]
 #[ignore = "with ./check --all"]
 fn control_killed_at_a_step_of_a_restore_in_place() {
-    killed("control", |_, pid| {
-        let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    });
+    killed("control", |_, pid| kill_here(pid));
 }
 
 #[test]
 #[ignore = "with ./check --all"]
 fn host_half_killed_at_a_step_of_a_restore_in_place() {
-    let line = "for pid in $(pgrep -f '^/usr/local/lib/comuni/comuni-host-[0-9a-f]* serve'); do kill -9 $pid; done";
-    killed("host half", |host, _| {
-        for host in [host, "db1"] {
-            tries_on(host, line);
-        }
-    });
+    killed("host half", |host, _| kill_host_halves(&[host, "db1"]));
 }

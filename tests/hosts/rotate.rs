@@ -5,8 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use crate::cut_off::{is_step, kill_here, kill_host_halves, killed_at, steps};
 use crate::harness::{Lab, Run, carrier, eventually, https, lab, lab_does, on, root, tries_on};
 
 const TENANT: &str = "c_e707-albo";
@@ -232,39 +233,10 @@ fn an_older_copy_of_the_secrets_cannot_undo_a_rotation() {
     lab.is_converged();
 }
 
-/// Starts a rotation and calls `kill` at its `step`-th sign of life; `false` when there were fewer.
-fn killed_at(lab: &Lab, step: usize, kill: impl FnOnce(u32)) -> bool {
-    let mut child = lab
-        .command(&["secrets", "rotate", "--member", "lozza", "--yes", "--format", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut kill = Some(kill);
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    for (count, _) in lines.filter(|line| line.contains(r#""type":"step""#)).enumerate() {
-        if count + 1 == step
-            && let Some(kill) = kill.take()
-        {
-            kill(child.id());
-        }
-    }
-    child.wait().unwrap();
-    kill.is_none()
-}
+const ROTATE: [&str; 5] = ["secrets", "rotate", "--member", "lozza", "--yes"];
 
-/// All steps, or one by a seed that is printed.
-#[allow(clippy::print_stderr, reason = "shown when the test fails: how to see it again")]
-fn steps() -> Box<dyn Iterator<Item = usize>> {
-    if std::env::var_os("COMUNI_CHECK_ALL").is_some() {
-        return Box::new(1..);
-    }
-    let seed = std::env::var("COMUNI_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |age| age.as_secs()));
-    eprintln!("COMUNI_SEED={seed} repeats this choice of a step");
-    Box::new(std::iter::once(3 + usize::try_from(seed % 10).unwrap_or(0)))
+fn one(seed: usize) -> [usize; 1] {
+    [3 + seed % 10]
 }
 
 /// However it was cut off: the tenant works, a plan and an apply do no harm, and the next run ends the rotation.
@@ -285,13 +257,10 @@ fn goes_on(lab: &Lab, host: &str, before: &str, what: &str, apply_between: bool)
 fn control_killed_at_a_step_of_a_rotation() {
     let lab = lab();
     let host = carrier(TENANT);
-    for step in steps() {
+    for step in steps(one) {
         let before = passwords(host);
         let load = Load::begin(lab, host);
-        let killed = killed_at(lab, step, |pid| {
-            let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-        });
+        let killed = killed_at(lab, &ROTATE, step, is_step, kill_here);
         goes_on(lab, host, &before, &format!("control killed at step {step}"), step % 2 == 0);
         load.ends_without_a_failed_login();
         if !killed {
@@ -305,15 +274,10 @@ fn control_killed_at_a_step_of_a_rotation() {
 fn host_half_killed_at_a_step_of_a_rotation() {
     let lab = lab();
     let host = carrier(TENANT);
-    let kill = "for pid in $(pgrep -f '^/usr/local/lib/comuni/comuni-host-[0-9a-f]* serve'); do kill -9 $pid; done";
-    for step in steps() {
+    for step in steps(one) {
         let before = passwords(host);
         let load = Load::begin(lab, host);
-        let killed = killed_at(lab, step, |_| {
-            for host in [host, "db1"] {
-                tries_on(host, kill);
-            }
-        });
+        let killed = killed_at(lab, &ROTATE, step, is_step, |_| kill_host_halves(&[host, "db1"]));
         goes_on(lab, host, &before, &format!("host half killed at step {step}"), step % 2 == 1);
         load.ends_without_a_failed_login();
         if !killed {
