@@ -22,6 +22,8 @@ pub mod disk;
 #[cfg(feature = "control")]
 pub mod inventory;
 #[cfg(feature = "control")]
+pub mod costs;
+#[cfg(feature = "control")]
 pub mod templates;
 #[cfg(feature = "control")]
 pub mod playbook;

@@ -15,7 +15,7 @@ pub use backup::{Backup, Restore, Tenants, Verify};
 pub use dns::{Check, Dns};
 pub use hosts::Hosts;
 pub use monitoring::{Monitoring, MonitoringCheck, Silencing};
-pub use report::Report;
+pub use report::{CostsReport, Report, RestoreTestReport};
 pub use selection::{Selectors, Way};
 
 const EXIT_CODES: &str = "\

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::Way;
 
@@ -19,18 +19,47 @@ Examples:
   comuni report restore-test --format json
 
 Exit codes: 0 made, whatever the tests came to; 4 made of evidence that is broken, and says so; 1 the control host cannot be reached")]
-    RestoreTest {
-        /// Only this member (name, slug, code or glob); can be repeated
-        #[arg(long = "member", value_name = "MEMBER")]
-        members: Vec<String>,
-        /// All tests of a month, YYYY-MM; the newest of each tenant when not said
-        #[arg(long, value_name = "MONTH")]
-        month: Option<String>,
-        /// Write also one page to print, without scripts and without anything from elsewhere
-        #[arg(long, value_name = "FILE")]
-        html: Option<PathBuf>,
-        /// How to reach the control host.
-        #[command(flatten)]
-        way: Way,
-    },
+    RestoreTest(RestoreTestReport),
+    /// How the costs of a period are shared: what was paid, by which rule each body bears what, and what it saves
+    ///
+    /// It is made of `costs:` in consortium.yml alone, exact to the cent. What is not known is `nessun dato`.
+    #[command(after_help = "\
+Examples:
+  comuni report costs --period 2026
+  comuni report costs --period 2026 --html riparto.html --csv riparto.csv
+  comuni report costs --period 2026-01-01..2026-06-30 --format json
+
+Exit codes: 0 made; 64 this is no period; 65 the inventory has no costs in it, or does not say what a rule needs")]
+    Costs(CostsReport),
+}
+
+/// What `report restore-test` takes.
+#[derive(Debug, Args)]
+pub struct RestoreTestReport {
+    /// Only this member (name, slug, code or glob); can be repeated
+    #[arg(long = "member", value_name = "MEMBER")]
+    pub members: Vec<String>,
+    /// All tests of a month, YYYY-MM; the newest of each tenant when not said
+    #[arg(long, value_name = "MONTH")]
+    pub month: Option<String>,
+    /// Write also one page to print, without scripts and without anything from elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How to reach the control host.
+    #[command(flatten)]
+    pub way: Way,
+}
+
+/// What `report costs` takes.
+#[derive(Debug, Args)]
+pub struct CostsReport {
+    /// A year (2026), or its first and last day (2026-01-01..2026-06-30)
+    #[arg(long, value_name = "PERIOD")]
+    pub period: String,
+    /// Write also a table for a spreadsheet, one row for each share: semicolons and decimal commas
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Write also one page to print, without scripts and without anything from elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }

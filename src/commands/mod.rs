@@ -15,7 +15,7 @@ mod monitoring;
 mod plan;
 mod procedure;
 mod records;
-mod restore_test;
+mod report;
 mod saved;
 mod secrets;
 mod status;
@@ -51,7 +51,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         }
         Verb::SignOff { plan_file, key, yes } => saved::sign_off(plan_file, key, *yes, out),
         Verb::Backup(what) => backup::run(global, what, out),
-        Verb::Report(what) => restore_test::run(global, what, out),
+        Verb::Report(what) => report::run(global, what, out),
         Verb::Dns(what) => dns::run(global, what, out),
         Verb::Monitoring(what) => monitoring::run(global, what, out),
         Verb::Status { members, html, way } => status::run(global, members, html.as_deref(), way, out),

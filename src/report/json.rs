@@ -14,6 +14,7 @@ pub use crate::backup::ladder::Verification as BackupVerification;
 pub use crate::backup::run::Run as BackupRun;
 use crate::evidence::clock::local_time;
 pub use crate::evidence::documents::Document as BodyDocument;
+pub use crate::evidence::documents::costs::CostsDocument;
 use crate::evidence::documents::fleet::{HostStatus, MemberStatus};
 use crate::evidence::{InventoryRecord, SelectionRecord, Who};
 use crate::failure::Failure;
@@ -141,6 +142,8 @@ pub enum Object {
     BackupRestore(RestoreLine),
     /// A document for a body, in Italian: the same content as its text and its page.
     Document(BodyDocument),
+    /// How the costs of a period are shared: the same content as its text and its page.
+    Costs(CostsDocument),
     /// A step of an apply.
     Step {
         /// Host.

@@ -1,5 +1,6 @@
 //! Documents in Italian, for the bodies: made of evidence alone. What nobody has measured is `nessun dato`, and never good.
 
+pub mod costs;
 pub mod fleet;
 mod page;
 pub mod restore_test;
@@ -151,6 +152,17 @@ pub fn duration(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A document is as the file of that name says, but for the version; `UPDATE_GOLDEN=1` writes it anew.
+    pub(super) fn golden(name: &str, text: &str) {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/documents").join(name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+        }
+        let wanted = std::fs::read_to_string(&path).unwrap_or_default().replace("{VERSION}", env!("CARGO_PKG_VERSION"));
+        assert!(wanted == text, "{} differs: UPDATE_GOLDEN=1 writes it anew\n{text}", path.display());
+    }
 
     #[test]
     fn numbers_and_times_are_written_as_in_italy() {

@@ -46,11 +46,16 @@ fn one(out: &mut String, document: &Document) {
     document.parts.iter().for_each(|each| part(out, each));
     out.push_str("<h2>Riferimenti</h2>\n");
     fields(out, &document.references);
+    to_fill_in(out, document.by_hand.iter().chain(&document.signatures));
+    out.push_str("</main>\n");
+}
+
+/// Lines for a pen.
+pub(super) fn to_fill_in<'a>(out: &mut String, what: impl Iterator<Item = &'a String>) {
     out.push_str("<h2>Da completare a mano</h2>\n");
-    for what in document.by_hand.iter().chain(&document.signatures) {
+    for what in what {
         add(out, format_args!("<p class=\"line\">{}: <span></span></p>\n", escaped(what)));
     }
-    out.push_str("</main>\n");
 }
 
 fn part(out: &mut String, part: &Part) {
@@ -74,7 +79,7 @@ fn part(out: &mut String, part: &Part) {
     out.push_str("</tbody></table></div>\n");
 }
 
-fn fields(out: &mut String, fields: &[Field]) {
+pub(super) fn fields(out: &mut String, fields: &[Field]) {
     out.push_str("<dl>\n");
     for field in fields {
         add(out, format_args!("<dt>{}</dt><dd>{}</dd>\n", escaped(&field.label), escaped(&field.value)));

@@ -50,7 +50,8 @@ fn label_or_domain(domain: &str) -> Result<(), String> {
     syntax::domain(&if domain.contains('.') { domain.to_string() } else { format!("{domain}.x") })
 }
 
-fn items<'a, T>(doc: &'a Doc<T>, path: &[&str]) -> &'a [Node] {
+/// The items of a list.
+pub(super) fn items<'a, T>(doc: &'a Doc<T>, path: &[&str]) -> &'a [Node] {
     match doc.tree.at(path).map(|node| &node.value) {
         Some(Value::Seq(items)) => items,
         _ => &[],

@@ -186,7 +186,18 @@ fn domain(doc: &Doc<Member>, member: &Member, findings: &mut Vec<Finding>) {
 fn dates_and_contacts(doc: &Doc<Member>, member: &Member, findings: &mut Vec<Finding>) {
     let since = member.membership.since.as_deref();
     let counted = member.population.as_ref().map(|population| population.date.as_str());
-    for (path, date) in [(["membership", "since"], since), (["population", "date"], counted)] {
+    let until = member.membership.until.as_deref();
+    if let (Some(since), Some(until)) = (since, until)
+        && until < since
+    {
+        findings.push(
+            Finding::error(doc.tree.place(&["membership", "until"]), "the membership ends before it begins")
+                .also(doc.tree.place(&["membership", "since"]), "its first day")
+                .help("`until` is its last day"),
+        );
+    }
+    let membership = [(["membership", "since"], since), (["membership", "until"], until)];
+    for (path, date) in membership.into_iter().chain([(["population", "date"], counted)]) {
         if let Some(date) = date
             && pattern::matches(DATE, date) == Some(true)
             && date.parse::<jiff::civil::Date>().is_err()

@@ -3,6 +3,7 @@
 mod applications;
 mod backup;
 mod consortium;
+mod costs;
 mod hosts;
 mod members;
 mod monitoring;
@@ -21,6 +22,7 @@ pub fn all(draft: &Draft, findings: &mut Vec<Finding>) -> Vec<Waived> {
     hosts::check(draft, findings);
     applications::check(draft, findings);
     backup::check(draft, findings);
+    costs::check(draft, findings);
     members::check(draft, findings);
     monitoring::check(draft, findings);
     tenants::check(draft, findings);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BackupPolicy, Domain};
+use super::{BackupPolicy, Domain, SpentBefore};
 
 /// A body that joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,8 @@ pub struct Member {
     pub membership: Membership,
     /// Residents with date and source; sizes and shares depend on it.
     pub population: Option<Population>,
+    /// What it spent on the same software before it joined; left out while it is not known.
+    pub spent_before: Option<SpentBefore>,
     /// Its zone and who serves it. Left out while it is not known.
     pub domain: Option<Domain>,
     /// Whom to tell.
@@ -59,9 +61,12 @@ pub enum MemberKind {
 pub struct Membership {
     /// `joining` is planned like `active`; `leaving` means stopped, data kept.
     pub status: Status,
-    /// ISO 8601 date.
+    /// First day of membership (ISO 8601).
     #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
     pub since: Option<String>,
+    /// Last day of membership (ISO 8601), once it is known: it bears costs until then.
+    #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
+    pub until: Option<String>,
 }
 
 /// Where a membership stands.

@@ -3,6 +3,7 @@
 mod application;
 mod backup;
 mod consortium;
+mod costs;
 mod dns;
 mod host;
 mod member;
@@ -13,6 +14,7 @@ pub use application::{
 };
 pub use backup::{Backup, BackupPolicy, Prove};
 pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaults, SizeClass};
+pub use costs::{CostClass, CostKind, CostLine, Costs, Payment, Sharing, SpentBefore};
 pub use dns::{
     Dns, Dnssec, Domain, DomainMode, Exchanger, Mail, NameServer, Pec, Site, Timers, Waiver, ZoneLimits, ZoneRecord,
 };

@@ -3,6 +3,7 @@
 use super::*;
 use crate::backup::ladder::Check;
 use crate::evidence::documents::page;
+use crate::evidence::documents::tests::golden;
 
 fn rung(level: Level, outcome: Outcome, found: &str) -> Rung {
     let check =
@@ -61,16 +62,6 @@ fn scope(month: Option<&str>) -> Scope {
 }
 
 const PASS: Outcome = Outcome::Pass;
-
-fn golden(name: &str, text: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/documents").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-    }
-    let wanted = std::fs::read_to_string(&path).unwrap_or_default().replace("{VERSION}", env!("CARGO_PKG_VERSION"));
-    assert!(wanted == text, "{} differs: UPDATE_GOLDEN=1 writes it anew\n{text}", path.display());
-}
 
 #[test]
 fn the_document_of_a_month_as_text_and_as_a_page() {

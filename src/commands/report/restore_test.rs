@@ -1,13 +1,12 @@
 //! `comuni report restore-test`: the record of restore tests of each body, in Italian, from the evidence.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use super::inventory::read;
-use super::survey::{connect, control_host, operator};
+use super::super::inventory::read;
+use super::super::survey::{connect, control_host, operator};
+use super::written;
 use crate::backup::ladder::Verification;
-use crate::cli::{Global, Report, Way};
-use crate::disk;
+use crate::cli::{Global, RestoreTestReport, Way};
 use crate::evidence::documents::restore_test::{Scope, Subject, document};
 use crate::evidence::documents::{Document, page};
 use crate::evidence::history::{Chains, Filter, merge};
@@ -23,8 +22,8 @@ const NEWEST: u32 = 5000;
 
 /// # Errors
 /// Exit 4 when the evidence is broken, which the document says too; 1 when the control host cannot be reached.
-pub(super) fn run(global: &Global, what: &Report, out: &Out) -> Result<()> {
-    let Report::RestoreTest { members, month, html, way } = what;
+pub(super) fn run(global: &Global, what: &RestoreTestReport, out: &Out) -> Result<()> {
+    let RestoreTestReport { members, month, html, way } = what;
     let inventory = read(global, out)?.inventory;
     let chosen = select::members(&inventory, members)?;
     let month = month.as_deref().map(checked).transpose()?;
@@ -40,7 +39,7 @@ pub(super) fn run(global: &Global, what: &Report, out: &Out) -> Result<()> {
     let texts: Vec<String> = documents.iter().map(Document::text).collect();
     out.text(&texts.join("\n\n"));
     if let Some(path) = html {
-        written(path, &page(&documents))?;
+        written(path, page(&documents).as_bytes())?;
         out.remark(&format!("{} can be printed", path.display()));
     }
     for document in documents {
@@ -116,9 +115,4 @@ fn scope(inventory: &Inventory, body: &Body, month: Option<String>, problems: &[
         inventory: inventory.digest.clone(),
         problems: problems.to_vec(),
     }
-}
-
-fn written(path: &Path, text: &str) -> Result<()> {
-    disk::replace(path, text.as_bytes(), 0o644)
-        .map_err(|error| Failure::operation(format!("cannot write {}: {error}", path.display())))
 }
