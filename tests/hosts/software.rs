@@ -88,6 +88,7 @@ fn tryton_and_kinto_answer_for_their_members_and_reach_no_other() {
     kinto_keeps_what_its_administrator_gives(lab);
     no_account_reaches_the_port_or_the_database_of_another();
     after_a_restart_nothing_is_prepared_again(lab);
+    a_copy_of_tryton_is_equal_and_usable(lab);
 
     drop(given);
     let run = lab.comuni(&["apply", "--yes", "--allow", "removals"]).ends_with(0);
@@ -150,6 +151,22 @@ fn no_account_reaches_the_port_or_the_database_of_another() {
         assert_ne!(tries_on("app2", &format!("runuser -u c_e707_dati -- ls {path}/. {path}")).0, 0, "{path}");
         assert_ne!(tries_on("app2", &format!("runuser -u c_e707_dati -- cat {path}")).0, 0, "{path}");
     }
+}
+
+/// A schema of over a hundred and fifty tables that nobody here made, and its application on the copy.
+fn a_copy_of_tryton_is_equal_and_usable(lab: &Lab) {
+    let of = ["--member", "malnate", "--application", "contabilita"];
+    lab.comuni(&[&["backup", "run"], &of[..]].concat()).ends_with(0);
+    let verify = ["--format", "json", "backup", "verify", "--level", "L6"];
+    let run = lab.comuni(&[&verify[..], &of].concat()).ends_with(0);
+    let found = crate::night::verifications(&run).pop().unwrap();
+    assert_eq!((found["reached"].as_str(), found["outcome"].as_str()), (Some("L6"), Some("pass")), "{found:#}");
+    let rungs = found["rungs"].as_array().unwrap().iter();
+    let mut checks = rungs.flat_map(|rung| rung["checks"].as_array().unwrap());
+    let database = checks.find(|check| check["what"] == "database").unwrap()["found"].as_str().unwrap();
+    println!("{database}; RTO {} ms", found["rto_milliseconds"]);
+    let tables: u64 = database.split(' ').next().unwrap().parse().unwrap();
+    assert!(tables > 150, "{database}");
 }
 
 fn after_a_restart_nothing_is_prepared_again(lab: &Lab) {
