@@ -351,7 +351,7 @@ fn a_silent_command_on_a_living_link_is_not_lost() {
         let session = sshd.connect_within(&limits).unwrap();
         let mut channel = session.exec("sleep 9; echo done").unwrap();
         let mut buffer = [0; 64];
-        assert_eq!(channel.read(&mut buffer, Duration::from_secs(20)).unwrap(), Read::Data(5));
+        assert_eq!(channel.read(&mut buffer, Duration::from_secs(90)).unwrap(), Read::Data(5));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Acts of a procedure, one after the other on one stream.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::scripted::{Script, World};
 use crate::failure::Kind;
@@ -36,20 +36,14 @@ fn the_stream_stays_open_between_two_acts_and_ends_well() {
 #[test]
 fn a_host_that_is_expected_is_connected_to_meanwhile_and_says_with_which_key() {
     let slow = Script { login: Duration::from_millis(400), ..Script::default() };
-    let world = World::new([
-        ("app1", slow.clone()),
-        ("db1", slow),
-        ("ops1", Script { unreachable: true, ..Script::default() }),
-    ]);
+    let world =
+        World::new([("app1", slow.clone()), ("db1", slow.clone()), ("ops1", Script { unreachable: true, ..slow })]);
     let mut fleet = world.fleet(Settings::default());
-    let begun = Instant::now();
     ["app1", "db1", "ops1"].iter().for_each(|host| fleet.expect(host));
-    assert!(begun.elapsed() < Duration::from_millis(200), "nobody waits");
     assert_eq!(fleet.fingerprint("app1").as_deref(), Some("SHA256:of app1"));
     assert_eq!(fleet.fingerprint("ops1"), None);
     assert_eq!(fleet.act("db1", order()).unwrap(), Acted::Sessions(1));
-    assert!(begun.elapsed() < Duration::from_millis(700), "both logged in at once: {:?}", begun.elapsed());
-    assert_eq!(world.most_logging_in(), 3);
+    assert_eq!(world.most_logging_in(), 3, "nobody waits for another");
     assert_eq!(fleet.append("app1", vec![]).unwrap(), "head");
     assert!(fleet.append("ops1", vec![]).unwrap_err().message.contains("no route"), "and is not tried again");
     let ended = fleet.end();

@@ -306,9 +306,12 @@ impl Run {
                 ToHost::Request(request) => {
                     self.world.note(&self.host, format!("request {:?}", request.mode).to_lowercase());
                     enter(&self.world.working, &self.world.most_working);
-                    let go_on = self.compare();
+                    let last = self.compare();
+                    // Before its last word, after which control may let in the next host.
                     self.world.working.fetch_sub(1, Ordering::SeqCst);
-                    if !go_on {
+                    let goes_on = matches!(last, FromHost::Checked { .. });
+                    self.say(last);
+                    if !goes_on {
                         return;
                     }
                 }
@@ -374,14 +377,12 @@ impl Run {
         self.ended = true;
     }
 
-    fn compare(&self) -> bool {
+    fn compare(&self) -> FromHost {
         if let Some(holder) = &self.script.busy {
-            self.say(FromHost::Busy(holder.clone()));
-            return false;
+            return FromHost::Busy(holder.clone());
         }
         if let Some(message) = &self.script.refuse {
-            self.say(FromHost::Refused { message: message.clone() });
-            return false;
+            return FromHost::Refused { message: message.clone() };
         }
         let debt = || Debt { notification: "reload nginx".to_string(), owner: "host".to_string(), since: 1 };
         let debts = self.script.debts.then(debt).into_iter().collect();
@@ -391,8 +392,7 @@ impl Run {
             self.say(FromHost::Finding(finding.clone()));
             std::thread::sleep(self.script.pace);
         }
-        self.say(FromHost::Checked { correct: 1, archives: self.script.archives.clone() });
-        true
+        FromHost::Checked { correct: 1, archives: self.script.archives.clone() }
     }
 
     /// As the executor does: an owner that fails is left out from there on; the end marker is heard between resources.
