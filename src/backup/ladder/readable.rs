@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use super::climb::{Climb, refused};
 use super::{Check, Level, Outcome};
 use crate::backup::manifest::{Database, Manifest};
-use crate::backup::postgres::newest;
+use crate::backup::postgres::{newest, versions};
 use crate::backup::restic::packs;
 use crate::backup::run::FOLDER;
 use crate::backup::scratch;
 use crate::backup::words::last_words;
 use crate::failure::Result;
-use crate::machine::{Command, Ownership, gid_of, uid_of};
+use crate::machine::{Command, Machine, Ownership, gid_of, uid_of};
 
 /// How long reading a dump may take.
 const LONG: Duration = Duration::from_secs(12 * 3600);
@@ -161,8 +161,7 @@ impl Climb<'_, '_> {
         } else {
             Check::new("sha256 of the dump", Outcome::Fail, digest).expected(&database.sha256)
         }];
-        let account = "postgres";
-        if let (Some(uid), Some(gid)) = (uid_of(self.machine, account)?, gid_of(self.machine, account)?) {
+        if let Some((account, uid, gid)) = reader(self.machine)? {
             let place = self.scratch()?.join("database.dump");
             self.machine.rename(path, &place)?;
             self.machine.set_ownership(&place, &Ownership { uid, gid, mode: 0o400 })?;
@@ -180,9 +179,23 @@ impl Climb<'_, '_> {
         } else {
             checks.push(
                 Check::new("reading the dump", Outcome::Inconclusive, "PostgreSQL is not installed on this host")
-                    .said("comuni apply --area backup installs it on the host with the role verification"),
+                    .said("comuni apply --area backup installs it on the host with the role verification, and its clients on that of the second copy"),
             );
         }
         Ok(checks)
     }
+}
+
+/// Who reads a dump, which may have been made to do harm: the account of PostgreSQL, or nobody's where only its clients are;
+/// none where not even they are.
+fn reader(machine: &dyn Machine) -> Result<Option<(&'static str, u32, u32)>> {
+    if versions(machine)?.is_empty() {
+        return Ok(None);
+    }
+    for (account, group) in [("postgres", "postgres"), ("nobody", "nogroup")] {
+        if let (Some(uid), Some(gid)) = (uid_of(machine, account)?, gid_of(machine, group)?) {
+            return Ok(Some((account, uid, gid)));
+        }
+    }
+    Ok(None)
 }
