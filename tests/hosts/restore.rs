@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::backup::{DATA, TENANT, seeded, snapshots};
+use crate::backup::{DATA, REPOSITORY, TENANT, seeded, snapshots};
 use crate::cut_off::{is_step, kill_here, kill_host_halves, killed_at, steps};
 use crate::harness::{Lab, Run, eventually, https, on, tries_on};
 
@@ -93,6 +93,12 @@ fn row_35_a_target_that_is_not_empty_is_the_root_or_a_link_is_refused() {
     on("ops1", "rm -r /var/tmp/full /var/tmp/link");
 }
 
+/// A backup by hand that belongs to the account of the repository, as what its hosts bring there.
+fn written(lab: &Lab, words: &str) {
+    crate::backup::restic(lab, words);
+    on("ops1", &format!("chown -R --reference {REPOSITORY} {REPOSITORY}"));
+}
+
 #[test]
 fn row_37_a_snapshot_of_another_member_or_tenant_is_refused_by_its_id() {
     let (lab, _) = seeded();
@@ -104,7 +110,7 @@ fn row_37_a_snapshot_of_another_member_or_tenant_is_refused_by_its_id() {
     lab.comuni(&[&IN_PLACE[..], &["--snapshot", id]].concat()).ends_with(64).says("there is no snapshot");
     // One that lies in the right repository and says that it is another's.
     let theirs = "backup --host c_e863 --tag tenant=c_e863-albo --tag run=1 --tag state=complete /etc/hostname";
-    crate::backup::restic(lab, theirs);
+    written(lab, theirs);
     let all: Vec<Value> = serde_json::from_str(&crate::backup::restic(lab, "snapshots --no-lock --json")).unwrap();
     let false_one = all.iter().find(|one| one["hostname"] == "c_e863").unwrap()["id"].as_str().unwrap().to_string();
     restore(lab, &["--snapshot", &false_one]).ends_with(64).says("refused: the snapshot").says("is of c_e863-albo");
@@ -134,7 +140,7 @@ fn row_36_a_backup_with_strange_paths_is_refused_and_odd_names_come_back_and_are
     // Who can write into the repository makes a snapshot that would put a file elsewhere.
     let strange = format!("backup --host c_e707 --tag tenant={TENANT} --tag run=1 --tag state=complete");
     on("ops1", "mkdir -p /tmp/esc && touch \"/tmp/esc/$(printf 'x\\033[2Jy')\"");
-    crate::backup::restic(lab, &format!("{strange} /tmp/esc /dev/null"));
+    written(lab, &format!("{strange} /tmp/esc /dev/null"));
     let id = newest(lab);
     for words in [&["--to", "/var/tmp/odd"][..], &["--in-place", "--confirm", TENANT]] {
         let run = restore(lab, &[words, &["--snapshot", &id]].concat()).ends_with(4).says("lies elsewhere");

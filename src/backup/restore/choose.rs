@@ -17,11 +17,16 @@ const DIGITS: usize = 8;
 /// Exit 64 when one is asked for by id that is not of this tenant or not there; 5 when there is none.
 pub fn choose(machine: &dyn Machine, repository: &Repository, wanted: &Wanted) -> Result<Chosen> {
     // All of the member's repository and not this tenant's alone: so that a wrong id is told from one that is not there.
-    let (all, _) = repository.snapshots(machine, &[])?;
-    match &wanted.snapshot {
+    let (all, words) = repository.snapshots(machine, &[])?;
+    let chosen = match &wanted.snapshot {
         Some(id) => by_id(&all, id, wanted),
         None => by_time(&all, wanted, machine.now()),
-    }
+    };
+    // A snapshot that restic cannot read is left out of its list, and only this tells of it.
+    chosen.map_err(|failure| match words {
+        Some(words) => failure.hint(format!("restic said: {words}")),
+        None => failure,
+    })
 }
 
 fn by_id(all: &[Snapshot], id: &str, wanted: &Wanted) -> Result<Chosen> {
@@ -145,5 +150,14 @@ mod tests {
             assert_eq!(failure.kind, Kind::Usage, "{failure}");
             assert!(failure.message.contains(words), "{failure}");
         }
+    }
+
+    #[test]
+    fn a_snapshot_that_restic_cannot_read_is_told_in_its_words() {
+        let mut host = crate::machine::Fake::new();
+        host.answer(&["restic"], 0, "[]", "Ignoring \"bbbb\": permission denied");
+        let repository = Repository::here("/srv/backup/c_e863/repository", None, "key".to_string());
+        let failure = choose(&host, &repository, &wanted(Some(&"b".repeat(64)), None)).unwrap_err();
+        assert!(failure.hints.last().unwrap().contains("permission denied"), "{failure:?}");
     }
 }
