@@ -107,7 +107,7 @@ fn a_rule_broken_by_hand_is_mended_and_a_template_with_a_bad_rule_changes_nothin
     let shipped = std::fs::read_to_string(crate::harness::root().join("templates/monitoring/rules.yml.tera")).unwrap();
     std::fs::create_dir_all(template.parent().unwrap()).unwrap();
     // It is a rule, but its tests do not hold: a host that is down for a day would tell nobody.
-    let silent = shipped.replacen("for: {{ m3 }}", "for: {{ d1 }}", 1);
+    let silent = shipped.replacen("for: {{ m2 }}", "for: {{ d1 }}", 1);
     assert_ne!(silent, shipped);
     for (bad, words) in
         [(silent, "HostDown"), (shipped.replacen("max by (host, database)", "max by host, database", 1), "parse")]

@@ -70,7 +70,7 @@ fn a_night_in_one_minute_ends_with_every_tenant_proven_to_its_application() {
         );
     }
     let report = lab.comuni(&["report", "restore-test"]).ends_with(0);
-    assert_eq!(report.stdout.matches("Esito positivo: 1").count(), tenants, "{}", report.stdout);
+    assert_eq!(report.stdout.matches("Esito positivo:       1\n").count(), tenants, "{}", report.stdout);
     // Nothing is due again on the same day, and cron hears nothing.
     let quiet = lab.comuni(&["backup", "verify", "--all", "--due", "--level", "L6"]).ends_with(0);
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
