@@ -65,6 +65,7 @@ impl Trouble {
                 "client connection lost",
                 "unexpected EOF",
                 "error talking HTTP to rclone",
+                "stdio connection already closed",
             ]) =>
             {
                 Trouble::Away

@@ -100,6 +100,12 @@ fn refusals_are_told_apart_by_words_as_by_codes() {
             Trouble::Away,
             Kind::Operation,
         ),
+        (
+            1,
+            "rclone: Killed\nFatal: config cannot be loaded: rclone stdio connection already closed",
+            Trouble::Away,
+            Kind::Operation,
+        ),
         (1, "DELETE: unexpected HTTP response (403): 403 Forbidden", Trouble::Denied, Kind::Operation),
         (77, "something new", Trouble::Other, Kind::Operation),
     ];
