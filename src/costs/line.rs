@@ -45,8 +45,6 @@ pub enum Basis {
     Equal,
     /// Residents.
     Residents(u32),
-    /// An equal part of what is fixed, and residents.
-    FixedAndResidents(u32),
     /// What was measured.
     Usage(u64),
     /// Weight of the class, and residents.
@@ -136,7 +134,7 @@ fn parts(line: &CostLine, left: Cents) -> [(Cents, Weigh); 2] {
     let equally: Weigh = |basis| u128::from(!matches!(basis, Basis::Agreed(_)));
     let by_rule: Weigh = |basis| match basis {
         Basis::Equal => 1,
-        Basis::Residents(residents) | Basis::FixedAndResidents(residents) => u128::from(residents),
+        Basis::Residents(residents) => u128::from(residents),
         Basis::Usage(measured) => u128::from(measured),
         Basis::Class(weight, _) => u128::from(weight),
         Basis::Agreed(_) => 0,
@@ -169,8 +167,7 @@ fn basis(id: &str, line: &CostLine, one: &Belonging<'_>) -> Result<Basis> {
     };
     Ok(match line.share {
         Sharing::Equal => Basis::Equal,
-        Sharing::Residents => Basis::Residents(residents()?),
-        Sharing::FixedAndResidents => Basis::FixedAndResidents(residents()?),
+        Sharing::Residents | Sharing::FixedAndResidents => Basis::Residents(residents()?),
         Sharing::Usage => Basis::Usage(*line.measured.get(&body.slug).ok_or_else(|| {
             Failure::inventory(format!("costs.lines.{id}.measured says nothing of {}", body.slug))
                 .hint(format!("write what was measured, 0 when it used nothing: `{}: 0`; {remedy}", body.slug))

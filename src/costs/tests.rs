@@ -99,6 +99,19 @@ fn who_enters_or_leaves_bears_its_days() {
 }
 
 #[test]
+fn who_is_about_to_join_and_does_not_say_when_bears_nothing_yet() {
+    let mut inventory = with(&line("share: equal"));
+    let lozza = &mut inventory.members.get_mut("lozza").unwrap().member.membership;
+    (lozza.status, lozza.since) = (Status::Joining, None);
+    let account = reckon(&inventory, year()).unwrap();
+    assert!(account.bodies.iter().all(|body| body.slug != "lozza"));
+    assert_eq!(net(&account, "varese"), Cents(76_923), "a part of thirteen");
+    // Of who is a member and does not say since when it is taken that it was always one.
+    inventory.members.get_mut("lozza").unwrap().member.membership.status = Status::Active;
+    assert_eq!(net(&reckon(&inventory, year()).unwrap(), "lozza"), Cents(71_429));
+}
+
+#[test]
 fn periods_that_follow_each_other_bear_the_whole_line() {
     let inventory = with(&line("share: equal"));
     let mut sum = Cents(0);

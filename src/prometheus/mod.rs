@@ -24,6 +24,10 @@ const RULES: &str = "/etc/prometheus/comuni/rules";
 /// Longest time for one answer, in seconds.
 const ANSWER: &str = "60";
 
+/// What to do when they do not as they are asked.
+const JOURNALS: &str =
+    "look at its journal on the monitoring host: journalctl -u prometheus -u prometheus-alertmanager";
+
 /// How much of an answer is taken, in bytes: a whole province with its rules is a tenth of it.
 const LARGEST: usize = 16 << 20;
 
@@ -109,7 +113,8 @@ fn prometheus(machine: &dyn Machine, words: &[&str], path: &str) -> Result<Value
         _ => Err(Failure::operation(format!(
             "Prometheus cannot answer {path}: {}",
             answer["error"].as_str().unwrap_or("it does not say why")
-        ))),
+        ))
+        .hint(JOURNALS)),
     }
 }
 
@@ -129,8 +134,7 @@ fn command(words: &[&str], url: &str) -> Command {
 fn answer(who: &str, output: Output) -> Result<(u16, Value)> {
     if output.status != 0 {
         let why = String::from_utf8_lossy(&output.stderr).trim().to_string();
-        return Err(Failure::operation(format!("{who} does not answer: {why}"))
-            .hint("look at its journal on the monitoring host: journalctl -u prometheus -u prometheus-alertmanager"));
+        return Err(Failure::operation(format!("{who} does not answer: {why}")).hint(JOURNALS));
     }
     if output.stdout.len() > LARGEST {
         return Err(Failure::operation(format!("{who} says more than {} MiB", LARGEST >> 20)));
@@ -143,7 +147,7 @@ fn answer(who: &str, output: Output) -> Result<(u16, Value)> {
     }
     let value = serde_json::from_str(body).map_err(|_| {
         let start: String = body.chars().take(120).collect();
-        Failure::operation(format!("{who} answers {status} and no JSON: {start:?}"))
+        Failure::operation(format!("{who} answers {status} and no JSON: {start:?}")).hint(JOURNALS)
     })?;
     Ok((status, value))
 }
@@ -153,7 +157,7 @@ fn well(who: &str, status: u16, value: &Value) -> Result<()> {
         return Ok(());
     }
     let words = value.as_str().or(value["message"].as_str()).map_or_else(|| value.to_string(), str::to_string);
-    Err(Failure::operation(format!("{who} answers {status}: {words}")))
+    Err(Failure::operation(format!("{who} answers {status}: {words}")).hint(JOURNALS))
 }
 
 #[cfg(test)]

@@ -1,13 +1,11 @@
 //! Silences of exactly one tenant, each with an end. Only what Alertmanager says afterwards counts.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ALERTMANAGER, ANSWER, Question, answer, ask, command, well};
+use super::{ALERTMANAGER, JOURNALS, Question, answer, ask, command, well};
 use crate::failure::{Failure, Result};
-use crate::machine::{Command, Machine, utc};
+use crate::machine::{Machine, utc};
 
 /// No silence is set for longer, in seconds: what takes more than a day is nobody's maintenance any more.
 pub const LONGEST_SILENCE: u32 = 86_400;
@@ -39,7 +37,7 @@ pub fn silence(machine: &mut dyn Machine, wanted: &Silence) -> Result<(String, i
         )));
     }
     if wanted.reason.trim().is_empty() {
-        return Err(Failure::operation("a silence has a reason"));
+        return Err(Failure::operation("a silence has a reason").hint("say who is at work on what: others read it"));
     }
     let now = machine.now();
     let until = now + i64::from(wanted.seconds);
@@ -60,7 +58,9 @@ pub fn silence(machine: &mut dyn Machine, wanted: &Silence) -> Result<(String, i
         silence["id"] == json!(id) && is_active(silence) && is_of(silence, &wanted.member, &wanted.application)
     };
     if !there.as_array().is_some_and(|all| all.iter().any(is_set)) {
-        return Err(Failure::operation(format!("Alertmanager took the silence {id} and does not have it")));
+        return Err(
+            Failure::operation(format!("Alertmanager took the silence {id} and does not have it")).hint(JOURNALS)
+        );
     }
     Ok((id, until))
 }
@@ -83,21 +83,19 @@ pub fn lift(machine: &mut dyn Machine, member: &str, application: &str, id: Opti
         if !id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
             return Err(Failure::operation(format!("{id:?} is no id of a silence")));
         }
-        let (status, said) = answer("Alertmanager", machine.run(&delete(id))?)?;
+        let (status, said) = answer(
+            "Alertmanager",
+            machine.run(&command(&["--request", "DELETE"], &format!("{ALERTMANAGER}/silence/{id}")))?,
+        )?;
         well("Alertmanager", status, &said)?;
     }
     match active(machine)?.into_iter().find(|found| due.contains(found)) {
         Some(left) => {
-            Err(Failure::operation(format!("Alertmanager was told to end the silence {left} and still has it")))
+            Err(Failure::operation(format!("Alertmanager was told to end the silence {left} and still has it"))
+                .hint(JOURNALS))
         }
         None => Ok(due),
     }
-}
-
-fn delete(id: &str) -> Command {
-    let words = ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", ANSWER, "--request", "DELETE"];
-    let url = format!("{ALERTMANAGER}/silence/{id}");
-    Command::new(words.into_iter().chain(["--write-out", "\n%{http_code}", "--", &url])).within(Duration::from_secs(90))
 }
 
 /// What alerts of the tenant have, and no other alert has both.
@@ -123,7 +121,7 @@ fn is_of(silence: &Value, member: &str, application: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::{Fake, Output, Program};
+    use crate::machine::{Command, Fake, Output, Program};
 
     /// An Alertmanager that keeps what it is told, and ends silences unless it is deaf.
     fn alertmanager(fake: &mut Fake, deaf: bool) {

@@ -1,12 +1,10 @@
 //! `comuni report costs`: who bears how much of what was paid in a period, of the inventory alone.
 
 use super::super::inventory::read;
-use super::super::survey::operator;
-use super::written;
+use super::{maker, written};
 use crate::cli::{CostsReport, Global};
 use crate::costs::{Period, reckon};
-use crate::evidence::clock;
-use crate::evidence::documents::costs::{Maker, document, page, spreadsheet, text};
+use crate::evidence::documents::costs::{document, page, spreadsheet, text};
 use crate::failure::Result;
 use crate::report::Out;
 use crate::report::json::Object;
@@ -16,10 +14,7 @@ use crate::report::json::Object;
 pub(super) fn run(global: &Global, what: &CostsReport, out: &Out) -> Result<()> {
     let period = Period::parse(&what.period)?;
     let inventory = read(global, out)?.inventory;
-    let who = operator();
-    let maker =
-        Maker { made: clock::local_time(clock::now().as_second()), operator: format!("{}@{}", who.user, who.machine) };
-    let document = document(&inventory, &reckon(&inventory, period)?, &maker);
+    let document = document(&inventory, &reckon(&inventory, period)?, &maker(&inventory));
     out.text(&text(&document));
     if let Some(path) = &what.csv {
         written(path, &spreadsheet(&document))?;

@@ -5,9 +5,13 @@ mod restore_test;
 
 use std::path::Path;
 
+use super::survey::operator;
 use crate::cli::{Global, Report};
 use crate::disk;
+use crate::evidence::clock;
+use crate::evidence::documents::Maker;
 use crate::failure::{Failure, Result};
+use crate::inventory::Inventory;
 use crate::report::Out;
 
 /// # Errors
@@ -16,6 +20,15 @@ pub(super) fn run(global: &Global, what: &Report, out: &Out) -> Result<()> {
     match what {
         Report::RestoreTest(what) => restore_test::run(global, what, out),
         Report::Costs(what) => costs::run(global, what, out),
+    }
+}
+
+fn maker(inventory: &Inventory) -> Maker {
+    let who = operator();
+    Maker {
+        made: clock::local_time(clock::now().as_second()),
+        operator: format!("{}@{}", who.user, who.machine),
+        inventory: inventory.digest.clone(),
     }
 }
 

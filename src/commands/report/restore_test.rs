@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::super::inventory::read;
-use super::super::survey::{connect, control_host, operator};
-use super::written;
+use super::super::survey::{connect, control_host};
+use super::{maker, written};
 use crate::backup::ladder::Verification;
 use crate::cli::{Global, RestoreTestReport, Way};
+use crate::evidence::Outbox;
 use crate::evidence::documents::restore_test::{Scope, Subject, document};
 use crate::evidence::documents::{Document, page};
 use crate::evidence::history::{Chains, Filter, merge};
-use crate::evidence::{Outbox, clock};
 use crate::failure::{Failure, Kind, Result};
 use crate::inventory::names::tenant_id;
 use crate::inventory::{Body, Inventory, select};
@@ -99,7 +99,6 @@ fn proven(inventory: &Inventory, way: &Way, out: &Out) -> Result<(Vec<Verificati
 }
 
 fn scope(inventory: &Inventory, body: &Body, month: Option<String>, problems: &[String]) -> Scope {
-    let who = operator();
     let tenants = body.tenants.values().map(|plan| Subject {
         tenant: tenant_id(&body.code, &plan.application),
         title: inventory.applications.get(&plan.application).map_or(plan.application.clone(), |of| of.title.clone()),
@@ -110,9 +109,7 @@ fn scope(inventory: &Inventory, body: &Body, month: Option<String>, problems: &[
         code: body.code.clone(),
         tenants: tenants.collect(),
         month,
-        made: clock::local_time(clock::now().as_second()),
-        operator: format!("{}@{}", who.user, who.machine),
-        inventory: inventory.digest.clone(),
+        maker: maker(inventory),
         problems: problems.to_vec(),
     }
 }

@@ -36,6 +36,29 @@ pub struct Document {
     pub signatures: Vec<String>,
 }
 
+/// Who makes a document, when, and from what.
+#[derive(Debug, Clone)]
+pub struct Maker {
+    /// As records say a moment.
+    pub made: String,
+    /// `user@machine`.
+    pub operator: String,
+    /// Digest of the inventory.
+    pub inventory: String,
+}
+
+impl Maker {
+    /// As heads of documents have it.
+    fn fields(&self) -> [Field; 4] {
+        [
+            Field::new("Redatto il", &self.made),
+            Field::new("Redatto da", &self.operator),
+            Field::new("Strumento", format!("comuni {}", env!("CARGO_PKG_VERSION"))),
+            Field::new("Impronta dell'inventario", format!("sha256:{}", self.inventory)),
+        ]
+    }
+}
+
 /// A label and its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Field {

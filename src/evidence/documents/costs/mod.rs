@@ -14,7 +14,7 @@ pub use text::text;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Field, NOTHING, number};
+use super::{Field, Maker, NOTHING, number};
 use crate::costs::{Account, Basis, BodyAccount, Cents, LineAccount, Share, apportion, totals};
 use crate::inventory::Inventory;
 use crate::inventory::types::{CostKind, Member, Sharing, Status};
@@ -153,15 +153,6 @@ pub struct ShareRow {
     pub vat: Cents,
 }
 
-/// Who makes it, and when.
-#[derive(Debug, Clone)]
-pub struct Maker {
-    /// As records say a moment.
-    pub made: String,
-    /// `user@machine`.
-    pub operator: String,
-}
-
 /// Makes the document.
 pub fn document(inventory: &Inventory, account: &Account, maker: &Maker) -> CostsDocument {
     let consortium = &inventory.consortium;
@@ -193,11 +184,8 @@ pub fn document(inventory: &Inventory, account: &Account, maker: &Maker) -> Cost
     head.extend([
         Field::new("Somma delle quote", format!("{} €, uguale al costo al centesimo", euro(total.gross))),
         savings(&bodies),
-        Field::new("Redatto il", &maker.made),
-        Field::new("Redatto da", &maker.operator),
-        Field::new("Strumento", format!("comuni {}", env!("CARGO_PKG_VERSION"))),
-        Field::new("Impronta dell'inventario", format!("sha256:{}", inventory.digest)),
     ]);
+    head.extend(maker.fields());
     CostsDocument {
         title: "Riparto dei costi".to_string(),
         body: consortium.body.name.clone(),
@@ -324,7 +312,7 @@ fn share_row(inventory: &Inventory, account: &LineAccount, share: &Share, percen
     };
     let basis = match share.basis {
         Basis::Equal => "parte uguale".to_string(),
-        Basis::Residents(count) | Basis::FixedAndResidents(count) => residents(count),
+        Basis::Residents(count) => residents(count),
         Basis::Usage(measured) => {
             format!("{} {}", number(measured), account.line.unit.as_deref().unwrap_or("unità"))
         }
@@ -341,8 +329,7 @@ fn notes(inventory: &Inventory, account: &Account) -> Vec<String> {
         let members = account.bodies.iter().filter_map(|body| named(inventory, &body.slug));
         members.filter(|(_, member)| chosen(member)).map(|(_, member)| member.full_name()).collect::<Vec<_>>()
     };
-    let by_residents =
-        |share: &Share| matches!(share.basis, Basis::Residents(_) | Basis::FixedAndResidents(_) | Basis::Class(..));
+    let by_residents = |share: &Share| matches!(share.basis, Basis::Residents(_) | Basis::Class(..));
     let year = account.period.first.year();
     let customary = format!("{:04}-12-31", year - 2);
     if account.lines.iter().flat_map(|line| &line.shares).any(by_residents) {

@@ -22,7 +22,6 @@ fn made() -> CostsDocument {
     inventory
         .members
         .retain(|slug, _| ["varese", "malnate", "lozza", "comunita-montana-del-piambello"].contains(&slug.as_str()));
-    inventory.digest = "0".repeat(64);
     inventory.consortium.costs = Some(serde_yaml::from_str(COSTS).unwrap());
     let union = &mut inventory.members.get_mut("comunita-montana-del-piambello").unwrap().member;
     union.membership.since = Some("2025-01-01".to_string());
@@ -30,7 +29,11 @@ fn made() -> CostsDocument {
     lozza.membership.since = Some("2026-03-01".to_string());
     lozza.spent_before = Some(serde_yaml::from_str("{ yearly: \"3000.00\", source: consuntivo 2017 }").unwrap());
     let account = reckon(&inventory, Period::parse("2026").unwrap()).unwrap();
-    let maker = Maker { made: "2027-01-15T09:00:00+01:00".to_string(), operator: "ced@ced1".to_string() };
+    let maker = Maker {
+        made: "2027-01-15T09:00:00+01:00".to_string(),
+        operator: "ced@ced1".to_string(),
+        inventory: "0".repeat(64),
+    };
     document(&inventory, &account, &maker)
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checked, Document, Field, NOTHING, Part, duration, number};
+use super::{Checked, Document, Field, Maker, NOTHING, Part, duration, number};
 use crate::backup::ladder::{Level, Outcome, Rung, Verification};
 use crate::evidence::clock;
 
@@ -31,12 +31,8 @@ pub struct Scope {
     pub tenants: Vec<Subject>,
     /// `2026-11`; the newest test of each tenant when not said.
     pub month: Option<String>,
-    /// When the document was made, as records say it.
-    pub made: String,
-    /// Who made it.
-    pub operator: String,
-    /// Digest of the inventory.
-    pub inventory: String,
+    /// Who makes it.
+    pub maker: Maker,
     /// What is wrong with the evidence: one sentence each.
     pub problems: Vec<String>,
 }
@@ -166,17 +162,18 @@ fn head(scope: &Scope) -> Vec<Field> {
         Some(month) => format!("mese {month}"),
         None => "l'ultima prova di ogni servizio".to_string(),
     };
-    vec![
+    let mut head = vec![
         Field::new("Ente", &scope.body),
         Field::new("Codice nell'inventario", format!("{} (codice IPA: da confermare su indicepa.gov.it)", scope.code)),
         Field::new("Oggetto", "prova di ripristino delle copie di sicurezza in un ambiente isolato, mai in produzione"),
         Field::new("Periodo", period),
-        Field::new("Redatto il", &scope.made),
-        Field::new("Redatto da", &scope.operator),
-        Field::new("Strumento", format!("comuni {}", env!("CARGO_PKG_VERSION"))),
-        Field::new("Impronta dell'inventario", format!("sha256:{}", scope.inventory)),
-        Field::new("Dati acquisiti", "registro delle prove dell'host di controllo, concatenato con impronte (hash)"),
-    ]
+    ];
+    head.extend(scope.maker.fields());
+    head.push(Field::new(
+        "Dati acquisiti",
+        "registro delle prove dell'host di controllo, concatenato con impronte (hash)",
+    ));
+    head
 }
 
 /// That a tenant was not tested is told as a part of its own.
