@@ -199,3 +199,22 @@ fn reader(machine: &dyn Machine) -> Result<Option<(&'static str, u32, u32)>> {
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Fake;
+
+    #[test]
+    fn a_dump_is_read_by_an_account_that_can_harm_nothing_and_only_where_there_are_programs_for_it() {
+        let mut host = Fake::new();
+        host.with_file("/etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n", 0o644);
+        host.with_file("/etc/group", "root:x:0:\nnogroup:x:65534:\n", 0o644);
+        assert_eq!(reader(&host).unwrap(), None, "nothing there reads a dump");
+        host.with_directory("/usr/lib/postgresql/15", 0o755);
+        assert_eq!(reader(&host).unwrap(), Some(("nobody", 65534, 65534)), "the clients alone have no account");
+        host.with_file("/etc/passwd", "nobody:x:65534:65534::/:/bin/false\npostgres:x:105:110::/:/bin/sh\n", 0o644);
+        host.with_file("/etc/group", "nogroup:x:65534:\npostgres:x:110:\n", 0o644);
+        assert_eq!(reader(&host).unwrap(), Some(("postgres", 105, 110)));
+    }
+}
