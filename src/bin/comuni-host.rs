@@ -52,7 +52,11 @@ fn run(words: &[&str]) -> Result<()> {
         }
         ["copy-backups"] => {
             heed()?;
-            copy_backups(&mut Local::new(), &settings()?)
+            if let Some(remark) = copy_backups(&mut Local::new(), &settings()?)? {
+                // For the journal; that nobody reads it is no failure of the copy.
+                let _ = writeln!(std::io::stderr(), "comuni-host: {remark}");
+            }
+            Ok(())
         }
         ["version"] => {
             let mut stdout = std::io::stdout();

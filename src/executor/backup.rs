@@ -62,11 +62,11 @@ pub fn backup_for(
     recorded(machine, settings, holder, run)
 }
 
-/// Fetches the second copy, as its timer does.
+/// Fetches the second copy, as its timer does; what is worth a line although nothing is wrong.
 ///
 /// # Errors
-/// Exit 6 while another fetch is going on, 4 when a file is not what it is called, 1 when the other host is away.
-pub fn copy_backups(machine: &mut dyn Machine, settings: &Settings) -> Result<()> {
+/// Exit 6 while another fetch is going on, 4 when a file was changed after it was written, 1 when the other host is away.
+pub fn copy_backups(machine: &mut dyn Machine, settings: &Settings) -> Result<Option<String>> {
     let operator = Operator { user: "timer".to_string(), machine: String::new(), fingerprint: None };
     let holder = Holder { operator, verb: "copy-backups".to_string(), since: machine.now() };
     let _copying = lock::wait(&settings.run.join("backup-copy.lock"), &holder, PATIENCE)?;
@@ -87,7 +87,8 @@ pub fn copy_backups(machine: &mut dyn Machine, settings: &Settings) -> Result<()
         let _lock = lock::wait(&settings.run.join("backup.lock"), &holder, PATIENCE)?;
         chain::append(machine, &runs(), vec![record])?;
     }
-    copy::verdict(&fetched?)
+    let copied = fetched?;
+    copy::verdict(&copied).map(|()| copied.remark())
 }
 
 /// Takes away what is older than its limit. The record of it is in the host's own chain.

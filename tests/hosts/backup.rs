@@ -228,26 +228,43 @@ fn the_second_copy_is_fetched_and_never_spoiled() {
     // What root of the first host changes, deletes or makes up does not reach what is there already.
     let pack = on("ops1", &format!("find {REPOSITORY}/data -type f | sort | head -n 1"));
     let sum = on("mon1", &format!("sha256sum {pack}"));
+    let made_up = format!("{REPOSITORY}/data/00/{}", "0".repeat(64));
+    let restored =
+        format!("cp -p /root/pack {pack} && rm -f {made_up} && rmdir --ignore-fail-on-non-empty {REPOSITORY}/data/00");
     on(
         "ops1",
         &format!(
-            "cp -p {pack} /root/pack && echo spoiled > {pack} && mkdir -p {REPOSITORY}/data/00 && echo no > {REPOSITORY}/data/00/{}",
-            "0".repeat(64)
+            "cp -p {pack} /root/pack && mkdir -p {REPOSITORY}/data/00 && cp {pack} {made_up} && echo spoiled > {pack} && \
+             printf spoiled | dd of={made_up} conv=notrunc status=none && touch -d '1 hour ago' {made_up}"
         ),
     );
     let (status, said) = tries_on("mon1", "/usr/local/lib/comuni/comuni-host copy-backups");
-    on(
-        "ops1",
-        &format!(
-            "cp -p /root/pack {pack}; rm /root/pack {REPOSITORY}/data/00/{}; rmdir --ignore-fail-on-non-empty {REPOSITORY}/data/00",
-            "0".repeat(64)
-        ),
-    );
+    on("ops1", &restored);
     assert_eq!(status, 4, "{said}");
     assert!(said.contains("0000000"), "{said}");
     assert_eq!(on("mon1", &format!("sha256sum {pack}")), sum);
     on("mon1", &format!("{copy} check 2>&1"));
-    on("mon1", "/usr/local/lib/comuni/comuni-host copy-backups");
+
+    // Half of a pack is an upload that was cut: no damage, never kept, and the next fetch has it whole.
+    on("mon1", &format!("mv {pack} /root/pack"));
+    on(
+        "ops1",
+        &format!(
+            "head -c $(($(stat -c %s {pack}) / 2)) {pack} > {pack}.half && touch -d '1 hour ago' {pack}.half && mv {pack}.half {pack}"
+        ),
+    );
+    let said = tries_on("mon1", "/usr/local/lib/comuni/comuni-host copy-backups");
+    let kept = tries_on("mon1", &format!("test -e {pack}")).0 == 0;
+    on("ops1", &format!("cp -p /root/pack {pack} && rm /root/pack"));
+    let (status, said) = said;
+    assert!(
+        status == 0 && said.contains("was cut") && said.contains(pack.rsplit('/').next().unwrap()),
+        "{status} {said}"
+    );
+    assert!(!kept, "half a pack was kept");
+    let said = on("mon1", "/usr/local/lib/comuni/comuni-host copy-backups");
+    assert_eq!(on("mon1", &format!("sha256sum {pack}; rm -f /root/pack")), sum, "{said}");
+    on("mon1", &format!("{copy} check 2>&1"));
 
     // Its key reads, and nothing else.
     for line in ["rm -rf /srv/backup", "sh -c id", "rsync --server -logDtpre.iLsfxCIvu . /srv/backup/"] {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::backup::{REPOSITORY, TENANT, seeded, snapshots};
-use crate::harness::{Lab, Run, Undo, on, tries_on};
+use crate::harness::{Lab, Run, Undo, on};
 
 /// A tenant that nobody has ever written to.
 const MONVALLE: &str = "c_f703-albo";
@@ -26,10 +26,9 @@ fn checks(run: &Run) -> String {
     rung["checks"].to_string()
 }
 
-/// Exit 4 tells of half a file that a repository still has of an upload that was killed; all the rest is fetched.
+/// Half a pack that a repository still has of an upload that was killed does no harm.
 fn fetch_second_copy() {
-    let (status, said) = tries_on("mon1", "/usr/local/lib/comuni/comuni-host copy-backups");
-    assert!([0, 4].contains(&status), "{status}: {said}");
+    on("mon1", "/usr/local/lib/comuni/comuni-host copy-backups");
 }
 
 #[test]

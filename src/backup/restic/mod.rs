@@ -4,6 +4,7 @@
 //! Debian 12 has no others.
 
 mod capabilities;
+mod pack;
 mod prove;
 mod refusal;
 mod said;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 pub use capabilities::{Capabilities, MINIMUM, Version};
+pub use pack::has_its_end;
 pub use prove::{Checked, packs};
 pub use refusal::{Refusal, Trouble};
 pub use said::{Progress, Summary};
