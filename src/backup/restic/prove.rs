@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::refusal::worth_repeating;
 use super::{Refusal, Repository, Trouble};
 use crate::machine::{Command, Machine, Output};
 
@@ -138,8 +139,8 @@ fn told(output: &Output) -> String {
     ];
     let lines: Vec<&str> = text
         .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('[') && !well.iter().any(|words| line.starts_with(words)))
+        .filter_map(worth_repeating)
+        .filter(|line| !well.iter().any(|words| line.starts_with(words)))
         .take(20)
         .collect();
     if lines.is_empty() { format!("restic check ended with {}", output.status) } else { lines.join("\n") }

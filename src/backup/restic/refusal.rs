@@ -78,6 +78,15 @@ impl Trouble {
     }
 }
 
+/// A line of restic without what is around it; none when it is empty or only tells how far it is (`[0:02] 50.00%  1 / 2
+/// packs`).
+pub(super) fn worth_repeating(line: &str) -> Option<&str> {
+    // What is drawn over on a terminal stands in one line: the last counts.
+    let line = line.trim().rsplit('\r').next().unwrap_or_default().trim();
+    let tells_time = line.strip_prefix('[').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+    (!line.is_empty() && !tells_time).then_some(line)
+}
+
 impl Refusal {
     /// With words of our own.
     pub fn of(trouble: Trouble, words: impl Into<String>) -> Refusal {
@@ -88,8 +97,7 @@ impl Refusal {
     pub fn read(output: &Output) -> Refusal {
         let stderr = String::from_utf8_lossy(&output.stderr);
         let stdout = String::from_utf8_lossy(&output.stdout);
-        let said: Vec<&str> =
-            stderr.lines().chain(stdout.lines()).map(str::trim).filter(|line| !line.is_empty()).collect();
+        let said: Vec<&str> = stderr.lines().chain(stdout.lines()).filter_map(worth_repeating).collect();
         let words = if said.is_empty() { "it said nothing".to_string() } else { said.join("\n") };
         let trouble = Trouble::of(output.status, &words);
         let what = match trouble {

@@ -121,6 +121,15 @@ fn refusals_are_told_apart_by_words_as_by_codes() {
 }
 
 #[test]
+fn how_far_restic_was_is_no_reason() {
+    let stdout = "repository 1f2e3d4c opened\n[0:00] 0.00%  0 / 1 files deleted\r[0:05] 100.00%  1 / 1 files deleted\n\n[0:00] 2 / 2 packs\n";
+    let stderr = b"Remove(<snapshot/1f2e>) returned error: 403 Forbidden\r\n".to_vec();
+    let refusal = Refusal::read(&Output { status: 1, stdout: stdout.into(), stderr });
+    let words = "Remove(<snapshot/1f2e>) returned error: 403 Forbidden\nrepository 1f2e3d4c opened";
+    assert_eq!(refusal.failure.message, format!("the repository does not allow that (exit 1): {words}"));
+}
+
+#[test]
 fn row_10_a_line_that_is_cut_is_tried_again_with_longer_pauses_and_then_no_more() {
     let (result, _) = stored(1, "", "Fatal: ssh: connect to host 10.0.0.1 port 22: Connection refused");
     assert_eq!(result.unwrap_err().trouble, Trouble::Away);
