@@ -26,7 +26,7 @@ pub(super) fn run(global: &Global, what: &Report, out: &Out) -> Result<()> {
 fn maker(inventory: &Inventory) -> Maker {
     let who = operator();
     Maker {
-        made: clock::local_time(clock::now().as_second()),
+        made: clock::now().as_second(),
         operator: format!("{}@{}", who.user, who.machine),
         inventory: inventory.digest.clone(),
     }

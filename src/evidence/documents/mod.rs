@@ -2,6 +2,7 @@
 
 pub mod costs;
 pub mod fleet;
+mod moments;
 mod page;
 pub mod restore_test;
 
@@ -39,8 +40,8 @@ pub struct Document {
 /// Who makes a document, when, and from what.
 #[derive(Debug, Clone)]
 pub struct Maker {
-    /// As records say a moment.
-    pub made: String,
+    /// When, in seconds since 1970-01-01T00:00:00Z.
+    pub made: i64,
     /// `user@machine`.
     pub operator: String,
     /// Digest of the inventory.
@@ -51,7 +52,7 @@ impl Maker {
     /// As heads of documents have it.
     fn fields(&self) -> [Field; 4] {
         [
-            Field::new("Redatto il", &self.made),
+            Field::new("Redatto il", moments::moment(self.made)),
             Field::new("Redatto da", &self.operator),
             Field::new("Strumento", format!("comuni {}", env!("CARGO_PKG_VERSION"))),
             Field::new("Impronta dell'inventario", format!("sha256:{}", self.inventory)),

@@ -67,7 +67,7 @@ fn part(out: &mut String, part: &Part) {
     }
     out.push_str(
         "<div class=\"scroll\"><table>\n<caption>Controlli</caption>\n<thead><tr><th scope=\"col\">Controllo</th>\
-         <th scope=\"col\">Esito</th><th scope=\"col\">Dettaglio dei programmi</th></tr></thead>\n<tbody>\n",
+         <th scope=\"col\">Esito</th><th scope=\"col\">Dettaglio dei programmi (in inglese)</th></tr></thead>\n<tbody>\n",
     );
     for check in &part.checks {
         let cells = [&check.what, &check.result, &check.detail].map(|cell| escaped(cell));

@@ -29,11 +29,7 @@ fn made() -> CostsDocument {
     lozza.membership.since = Some("2026-03-01".to_string());
     lozza.spent_before = Some(serde_yaml::from_str("{ yearly: \"3000.00\", source: consuntivo 2017 }").unwrap());
     let account = reckon(&inventory, Period::parse("2026").unwrap()).unwrap();
-    let maker = Maker {
-        made: "2027-01-15T09:00:00+01:00".to_string(),
-        operator: "ced@ced1".to_string(),
-        inventory: "0".repeat(64),
-    };
+    let maker = Maker { made: 1_800_000_000, operator: "ced@ced1".to_string(), inventory: "0".repeat(64) };
     document(&inventory, &account, &maker)
 }
 

@@ -1,10 +1,10 @@
 //! The state of the fleet as one page in Italian: to read, to print, and to hand to a mayor.
 
+use super::super::moments::{day, moment};
 use super::super::page::{add, closed, escaped, opened};
 use super::super::{NOTHING, duration, plain};
 use super::charts::{bar, days};
 use super::{AlertStatus, DAYS, Fleet, Grade, MemberStatus, Past, TenantStatus};
-use crate::evidence::clock;
 
 /// What this page adds to the look of all documents.
 const STYLE: &str = include_str!("page.css");
@@ -370,31 +370,4 @@ fn short(seconds: i64) -> String {
 /// `99,98 %`, cut and not rounded: what is not whole is never shown as 100.
 fn percent(share: f64) -> String {
     format!("{:.2} %", (share * 10_000.0).floor() / 100.0).replace('.', ",")
-}
-
-/// `28 novembre 2026, ore 06:12 (+01:00)`.
-fn moment(seconds: i64) -> String {
-    let iso = clock::local_time(seconds);
-    format!("{}, ore {} ({})", day(seconds), iso.get(11..16).unwrap_or_default(), iso.get(19..).unwrap_or_default())
-}
-
-fn day(seconds: i64) -> String {
-    const MONTHS: [&str; 12] = [
-        "gennaio",
-        "febbraio",
-        "marzo",
-        "aprile",
-        "maggio",
-        "giugno",
-        "luglio",
-        "agosto",
-        "settembre",
-        "ottobre",
-        "novembre",
-        "dicembre",
-    ];
-    let iso = clock::local_time(seconds);
-    let part = |range| iso.get(range).and_then(|text: &str| text.parse::<usize>().ok()).unwrap_or_default();
-    let month = MONTHS.get(part(5..7).saturating_sub(1)).unwrap_or(&"");
-    format!("{} {month} {}", part(8..10), part(0..4))
 }

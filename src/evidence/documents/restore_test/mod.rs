@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::moments::{moment, month, to_the_second};
 use super::{Checked, Document, Field, Maker, NOTHING, Part, duration, number};
 use crate::backup::ladder::{Level, Outcome, Rung, Verification};
 use crate::evidence::clock;
@@ -106,6 +107,7 @@ pub fn document(scope: &Scope, found: &[Verification]) -> Document {
     }
     let count = |wanted| verdicts.iter().filter(|verdict| **verdict == wanted).count() as u64;
     let mut summary = vec![
+        Field::new("Conclusione", conclusion(&verdicts, &without)),
         Field::new("Prove nel periodo", number(verdicts.len() as u64)),
         Field::new("Esito positivo", number(count(Verdict::Positive))),
         Field::new("Positivo con riserva", number(count(Verdict::Reserve))),
@@ -116,7 +118,6 @@ pub fn document(scope: &Scope, found: &[Verification]) -> Document {
         "Servizi senza prove",
         if without.is_empty() { "nessuno".to_string() } else { format!("{} ({NOTHING})", without.join(", ")) },
     ));
-    summary.push(Field::new("Conclusione", conclusion(&verdicts, &without)));
     Document {
         title: "Verbale di verifica del ripristino".to_string(),
         body: scope.body.clone(),
@@ -159,7 +160,7 @@ fn conclusion(verdicts: &[Verdict], without: &[String]) -> &'static str {
 
 fn head(scope: &Scope) -> Vec<Field> {
     let period = match &scope.month {
-        Some(month) => format!("mese {month}"),
+        Some(iso) => format!("mese di {}", month(iso)),
         None => "l'ultima prova di ogni servizio".to_string(),
     };
     let mut head = vec![
@@ -185,7 +186,7 @@ fn nothing(tenant: &Subject, last: Option<&Verification>) -> Part {
         });
         fields.push(Field::new(
             "Ultimo controllo senza ripristino",
-            format!("{}, esito: {}{reason}", clock::local_time(last.ended), outcome(last.outcome)),
+            format!("{}, esito: {}{reason}", moment(last.ended), outcome(last.outcome)),
         ));
     }
     Part {
@@ -226,15 +227,15 @@ fn part(tenant: &Subject, found: &Verification) -> Part {
     let mut fields = vec![
         Field::new("Copia provata", known(found.snapshot.clone())),
         Field::new("Criterio di scelta", "l'ultima copia dell'applicazione presente nel repository"),
-        Field::new("Data della copia", known(found.taken.map(clock::local_time))),
-        Field::new("Età, o RPO effettivo", known(age)),
-        Field::new("Inizio della prova", clock::local_time(found.began)),
-        Field::new("Fine della prova", clock::local_time(found.ended)),
-        Field::new("Tempo di ripristino, o RTO effettivo", known(back)),
-        Field::new("Dimensione", known(found.bytes.map(|bytes| format!("{} byte", number(bytes))))),
+        Field::new("Data della copia", known(found.taken.map(to_the_second))),
+        Field::new("Età della copia (RPO effettivo)", known(age)),
+        Field::new("Inizio della prova", to_the_second(found.began)),
+        Field::new("Fine della prova", to_the_second(found.ended)),
+        Field::new("Tempo di ripristino (RTO effettivo)", known(back)),
+        Field::new("Dimensione", known(found.bytes.map(size))),
         Field::new("Righe della banca dati", known(found.rows.map(number))),
         Field::new("File", known(found.files.map(number))),
-        Field::new("Release dell'applicazione", known(found.release.clone())),
+        Field::new("Versione dell'applicazione", known(found.release.clone())),
         Field::new("Dove", format!("host {}, ambiente isolato e temporaneo", found.host)),
         Field::new("Programmi", if versions.is_empty() { NOTHING.to_string() } else { versions }),
         Field::new("Cancellazione dei dati di prova", removed),
@@ -262,6 +263,18 @@ fn part(tenant: &Subject, found: &Verification) -> Part {
         fields,
         checks: checks.collect(),
     }
+}
+
+/// `12,3 MB (12.345.678 byte)`.
+fn size(bytes: u64) -> String {
+    let exact = format!("{} byte", number(bytes));
+    let tenths = |unit: u64| (bytes + unit / 20) * 10 / unit;
+    let (unit, name) = match bytes {
+        0..1_000_000 => return exact,
+        1_000_000..1_000_000_000 => (1_000_000, "MB"),
+        _ => (1_000_000_000, "GB"),
+    };
+    format!("{},{} {name} ({exact})", number(tenths(unit) / 10), tenths(unit) % 10)
 }
 
 /// In the words of the programs, which are English.

@@ -54,11 +54,7 @@ fn scope(month: Option<&str>) -> Scope {
         code: "c_e863".to_string(),
         tenants: vec![subject("albo", "Albo pretorio"), subject("contabilita", "Contabilità & <bilancio>")],
         month: month.map(str::to_string),
-        maker: Maker {
-            made: "2026-12-01T09:00:00+01:00".to_string(),
-            operator: "ced@ced1".to_string(),
-            inventory: "0".repeat(64),
-        },
+        maker: Maker { made: 1_796_112_000, operator: "ced@ced1".to_string(), inventory: "0".repeat(64) },
         problems: Vec::new(),
     }
 }
