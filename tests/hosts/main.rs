@@ -36,6 +36,7 @@ mod plan;
 mod receiver;
 mod refusals;
 mod restore;
+mod restore_kills;
 mod rotate;
 mod saved;
 mod secrets;

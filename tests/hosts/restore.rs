@@ -1,18 +1,15 @@
-//! Restores: beside what is live, and in its place with a way back; cut off anywhere, wholly the one or the other.
-
-use std::time::Duration;
+//! Restores: beside what is live, and in its place with a way back.
 
 use serde_json::Value;
 
 use crate::backup::{DATA, REPOSITORY, TENANT, seeded, snapshots};
-use crate::cut_off::{is_step, kill_here, kill_host_halves, killed_at, steps};
-use crate::harness::{Lab, Run, eventually, https, on, tries_on};
+use crate::harness::{Lab, Run, https, on, tries_on};
 
-const SITE: &str = "albo.comune.lozza.va.it";
-const IN_PLACE: [&str; 6] = ["backup", "restore", TENANT, "--in-place", "--confirm", TENANT];
+pub const SITE: &str = "albo.comune.lozza.va.it";
+pub const IN_PLACE: [&str; 6] = ["backup", "restore", TENANT, "--in-place", "--confirm", TENANT];
 
 /// Something of each sort that a restore must bring back: rows and files, as a checksum.
-fn content(host: &str) -> String {
+pub fn content(host: &str) -> String {
     let rows = on(
         "db1",
         "runuser -u postgres -- psql -qtA -d c_e707_albo -c \
@@ -23,7 +20,7 @@ fn content(host: &str) -> String {
 }
 
 /// What somebody did after the backup and wishes undone.
-fn spoil(host: &str) {
+pub fn spoil(host: &str) {
     on(
         "db1",
         "runuser -u postgres -- psql -q -d c_e707_albo -c \"update notice set subject = 'spoilt' where id % 3 = 0\"",
@@ -31,15 +28,15 @@ fn spoil(host: &str) {
     on(host, &format!("touch {DATA}/intruder && find {DATA} -type f -name '*1*' -print -quit | xargs -d '\\n' rm -f"));
 }
 
-fn restore(lab: &Lab, more: &[&str]) -> Run {
+pub fn restore(lab: &Lab, more: &[&str]) -> Run {
     lab.comuni(&[&["backup", "restore", TENANT], more].concat())
 }
 
-fn is_well(lab: &Lab, host: &str) {
+pub fn is_well(lab: &Lab, host: &str) {
     assert_eq!(https(lab, host, SITE, "/health").0, "200");
 }
 
-fn newest(lab: &Lab) -> String {
+pub fn newest(lab: &Lab) -> String {
     snapshots(lab).pop().unwrap()["id"].as_str().unwrap().to_string()
 }
 
@@ -216,57 +213,4 @@ fn an_application_that_is_not_healthy_with_the_restored_data_gets_its_own_back()
     // Back to what is seeded.
     lab.comuni(&[&IN_PLACE[..], &["--snapshot", &id, "--without-safety-backup"]].concat()).ends_with(0);
     restore(lab, &["--drop"]).ends_with(0);
-}
-
-fn one(seed: usize) -> [usize; 1] {
-    [4 + seed % 12]
-}
-
-/// However it was cut off: after an apply, or the same command, the tenant has wholly the one or wholly the other.
-fn is_whole(lab: &Lab, host: &str, id: &str, allowed: [&str; 2], what: &str, by_apply: bool) {
-    // A host half that lost its control needs some seconds to notice.
-    if by_apply {
-        eventually(what, Duration::from_secs(60), || {
-            lab.apply_when_free().status == 0 && https(lab, host, SITE, "/health").0 == "200"
-        });
-        let now = content(host);
-        assert!(allowed.contains(&now.as_str()), "{what}: {now}, neither of {allowed:?}");
-    }
-    let words = [&IN_PLACE[..], &["--snapshot", id, "--without-safety-backup"]].concat();
-    eventually(what, Duration::from_secs(90), || lab.comuni(&words).status == 0);
-    assert_eq!(content(host), allowed[1], "{what}");
-    is_well(lab, host);
-    restore(lab, &["--drop"]).ends_with(0);
-    let left = "runuser -u postgres -- psql -qtA -c \"select count(*) from pg_database where datname like 'c_e707_albo\\_\\_%'\"";
-    assert_eq!(on("db1", left), "0", "{what}");
-}
-
-fn killed(what: &str, kill: impl Fn(&str, u32)) {
-    let (lab, host) = seeded();
-    crate::backup::take(host).ends_with(0);
-    let (restored, id) = (content(host), newest(lab));
-    for step in steps(one) {
-        spoil(host);
-        let spoilt = content(host);
-        let words = [&IN_PLACE[..], &["--snapshot", &id, "--without-safety-backup"]].concat();
-        let done = killed_at(lab, &words, step, is_step, |pid| kill(host, pid));
-        let what = format!("{what} killed at step {step}");
-        is_whole(lab, host, &id, [&spoilt, &restored], &what, step % 2 == 0);
-        if !done {
-            break;
-        }
-    }
-    lab.is_converged();
-}
-
-#[test]
-#[ignore = "with ./check --all"]
-fn control_killed_at_a_step_of_a_restore_in_place() {
-    killed("control", |_, pid| kill_here(pid));
-}
-
-#[test]
-#[ignore = "with ./check --all"]
-fn host_half_killed_at_a_step_of_a_restore_in_place() {
-    killed("host half", |host, _| kill_host_halves(&[host, "db1"]));
 }

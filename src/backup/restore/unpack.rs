@@ -10,7 +10,7 @@ use super::target::must_be_free;
 use super::{Answer, Tell, Unpack, note};
 use crate::backup::restic::Repository;
 use crate::failure::{Failure, Result};
-use crate::machine::{Command, Machine, PRIVATE_FILE, PRIVATE_FOLDER, make_folder, utc};
+use crate::machine::{Command, FileKind, Machine, PRIVATE_FILE, PRIVATE_FOLDER, make_folder, utc};
 
 /// Where such folders are made when none is named.
 const BASE: &str = "/var/lib/comuni-restored";
@@ -32,6 +32,20 @@ struct Marker {
     until: i64,
     /// We made the folder itself, and not only what is in it.
     made: bool,
+    /// All of it came. Not so while it is being brought, and for ever where that was killed.
+    #[serde(default = "yes")]
+    whole: bool,
+}
+
+impl Marker {
+    /// Of a restore of this tenant that did not come to its end. Asked by who holds the tenant: no other is under way.
+    fn left_by_a_killed(&self, tenant: &str) -> bool {
+        !self.whole && self.tenant == tenant
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Brings what is wanted into its folder: `database.dump`, `files`, `manifest.json`.
@@ -44,30 +58,31 @@ pub fn unpack(
     what: &Unpack,
     tell: &mut Tell<'_>,
 ) -> Result<Answer> {
-    let swept = sweep(machine)?;
+    let now = machine.now();
+    let swept = drop_where(machine, |marker| marker.until < now || marker.left_by_a_killed(&what.tenant))?;
     let folder = folder(what);
     if what.target.is_none() {
         make_folder(machine, Path::new(BASE))?;
     }
     let made = must_be_free(machine, &folder)?;
+    let mut marker = Marker {
+        tenant: what.tenant.clone(),
+        folder: folder.to_string_lossy().into_owned(),
+        snapshot: what.chosen.id.clone(),
+        taken: what.chosen.taken,
+        restored: now,
+        until: what.until,
+        made,
+        whole: false,
+    };
+    // Known before it is there: nothing is ever left that nobody knows of.
+    know(machine, &marker, true)?;
     if made {
         machine.make_directory(&folder, &PRIVATE_FOLDER)?;
     } else {
         machine.set_ownership(&folder, &PRIVATE_FOLDER)?;
     }
-    let marker = Marker {
-        tenant: what.tenant.clone(),
-        folder: folder.to_string_lossy().into_owned(),
-        snapshot: what.chosen.id.clone(),
-        taken: what.chosen.taken,
-        restored: machine.now(),
-        until: what.until,
-        made,
-    };
     write(machine, &folder.join(MARKER), &marker)?;
-    let mut index = read_index(machine)?;
-    index.push(marker.clone());
-    write(machine, Path::new(INDEX), &index)?;
     let source = Source {
         repository,
         chosen: &what.chosen,
@@ -78,11 +93,15 @@ pub fn unpack(
     };
     let brought = bring(machine, &source, &folder, tell);
     match brought {
-        Ok(report) => Ok(Answer::Unpacked { folder: marker.folder, report, swept }),
+        Ok(report) => {
+            marker.whole = true;
+            write(machine, &folder.join(MARKER), &marker)?;
+            know(machine, &marker, true)?;
+            Ok(Answer::Unpacked { folder: marker.folder, report, swept })
+        }
         Err(failure) => {
             remove(machine, &marker)?;
-            index.pop();
-            write(machine, Path::new(INDEX), &index)?;
+            know(machine, &marker, false)?;
             Err(failure)
         }
     }
@@ -172,23 +191,43 @@ fn drop_where(machine: &mut dyn Machine, goes: impl Fn(&Marker) -> bool) -> Resu
 fn remove(machine: &mut dyn Machine, marker: &Marker) -> Result<bool> {
     let folder = Path::new(&marker.folder);
     let own = machine.read(&folder.join(MARKER))?.and_then(|text| serde_json::from_slice::<Marker>(&text).ok());
-    if own.as_ref() != Some(marker) {
-        return Ok(false);
-    }
-    if marker.made {
-        machine.remove_tree(folder)?;
-        return Ok(true);
+    // It may have been killed between the two that say that it is whole.
+    let own = own.map(|own| Marker { whole: marker.whole, ..own });
+    match own {
+        Some(own) if own == *marker => {}
+        // Killed before there was anything in it, or when nothing was in it any more.
+        None if marker.made && is_empty(machine, folder)? => {
+            machine.remove_tree(folder)?;
+            return Ok(true);
+        }
+        _ => return Ok(false),
     }
     // The marker goes last: a removal that is cut off can be done again.
     for name in machine.names(folder)?.into_iter().filter(|name| name != MARKER) {
         let path = folder.join(name);
         match machine.stat(&path)?.map(|stat| stat.kind) {
-            Some(crate::machine::FileKind::Directory) => machine.remove_tree(&path)?,
+            Some(FileKind::Directory) => machine.remove_tree(&path)?,
             _ => machine.remove(&path)?,
         }
     }
     machine.remove(&folder.join(MARKER))?;
+    if marker.made {
+        machine.remove_tree(folder)?;
+    }
     Ok(true)
+}
+
+fn is_empty(machine: &dyn Machine, folder: &Path) -> Result<bool> {
+    let is_folder = machine.stat(folder)?.is_some_and(|stat| stat.kind == FileKind::Directory);
+    Ok(is_folder && machine.names(folder)?.is_empty())
+}
+
+/// Has a folder among those that are known, or not any more. Others may have changed the list meanwhile.
+fn know(machine: &mut dyn Machine, marker: &Marker, known: bool) -> Result<()> {
+    let mut index = read_index(machine)?;
+    index.retain(|other| other.folder != marker.folder);
+    index.extend(known.then(|| marker.clone()));
+    write(machine, Path::new(INDEX), &index)
 }
 
 fn read_index(machine: &dyn Machine) -> Result<Vec<Marker>> {
@@ -220,6 +259,7 @@ mod tests {
             restored: 2,
             until,
             made: true,
+            whole: true,
         };
         let all =
             [marker("/var/lib/comuni-restored/old", 1), marker("/var/tmp/theirs", 1), marker("/var/tmp/new", i64::MAX)];
@@ -234,5 +274,40 @@ mod tests {
         assert_eq!(drop_all(host, "c_e707-albo").unwrap(), [""; 0]);
         assert_eq!(drop_all(host, "c_e863-albo").unwrap(), ["/var/tmp/new"]);
         assert!(host.stat(Path::new("/var/tmp/new")).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_a_killed_restore_left_goes_with_the_next_one_of_its_tenant_and_nothing_else_does() {
+        let host = &mut Fake::new();
+        let marker = |tenant: &str, folder: &str, whole: bool| Marker {
+            tenant: tenant.to_string(),
+            folder: format!("{BASE}/{folder}"),
+            snapshot: "1".to_string(),
+            taken: 1,
+            restored: 2,
+            until: i64::MAX,
+            made: true,
+            whole,
+        };
+        let all = [
+            marker("c_e863-albo", "half", false),
+            marker("c_e863-albo", "bare", false),
+            marker("c_e863-albo", "never", false),
+            marker("c_e863-albo", "good", true),
+            marker("c_e707-albo", "another", false),
+        ];
+        for one in [&all[0], &all[3], &all[4]] {
+            host.with_file(&format!("{}/{MARKER}", one.folder), serde_json::to_string(one).unwrap(), 0o600);
+            host.with_file(&format!("{}/files/a", one.folder), "x", 0o600);
+        }
+        host.with_directory(&all[1].folder, 0o700);
+        host.with_file(INDEX, serde_json::to_string(&all.to_vec()).unwrap(), 0o600);
+        let gone = drop_where(host, |marker| marker.left_by_a_killed("c_e863-albo")).unwrap();
+        assert_eq!(gone, [format!("{BASE}/half"), format!("{BASE}/bare")]);
+        for (folder, there) in [("half", false), ("bare", false), ("good/files/a", true), ("another/files/a", true)] {
+            assert_eq!(host.stat(&Path::new(BASE).join(folder)).unwrap().is_some(), there, "{folder}");
+        }
+        let left: Vec<String> = read_index(host).unwrap().into_iter().map(|marker| marker.folder).collect();
+        assert_eq!(left, [format!("{BASE}/good"), format!("{BASE}/another")]);
     }
 }

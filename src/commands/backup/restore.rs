@@ -181,7 +181,8 @@ impl Walk<'_> {
         self.procedure.changed(keeper, subject, format!("restored:{}", chosen.id));
         self.procedure.say(keeper, subject, &brought(&report));
         for gone in swept {
-            self.out.remark(&format!("{keeper}: {gone} was past its time and is gone"));
+            self.out
+                .remark(&format!("{keeper}: {gone} was past its time, or of a restore that was killed, and is gone"));
         }
         self.out.text(&format!(
             "{} of {} is on {keeper} in {folder} until {}\n{}",
