@@ -14,6 +14,7 @@ pub mod catalog;
 pub mod health;
 pub mod prometheus;
 pub mod backup;
+pub mod upgrade;
 pub mod protocol;
 pub mod executor;
 
@@ -23,6 +24,8 @@ pub mod disk;
 pub mod inventory;
 #[cfg(feature = "control")]
 pub mod costs;
+#[cfg(feature = "control")]
+pub mod rollout;
 #[cfg(feature = "control")]
 pub mod templates;
 #[cfg(feature = "control")]

@@ -6,6 +6,7 @@ mod monitoring;
 mod report;
 mod dns;
 mod selection;
+mod upgrade;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub use hosts::Hosts;
 pub use monitoring::{Monitoring, MonitoringCheck, Silencing};
 pub use report::{CostsReport, Report, RestoreTestReport};
 pub use selection::{Selectors, Way};
+pub use upgrade::{Rollback, Upgrade};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -157,6 +159,33 @@ pub enum Verb {
     /// Take backups of the tenants, and show what there is
     #[command(subcommand)]
     Backup(Backup),
+    /// Bring the tenants of an application to another release, canaries first, each with a way back
+    ///
+    /// One tenant after the other: a backup that is proven to be restorable, the maintenance page, the application stops, a
+    /// snapshot of database and files, the new release and its migration, and the application must be healthy before the page
+    /// goes. What fails before that goes back by itself to the old release with its data as they were. Who is frozen or
+    /// outside of its maintenance window is left alone. Every step is noted on the host: what was cut off is brought to an end
+    /// by the next run.
+    #[command(after_help = "\
+Examples:
+  comuni upgrade albo --to 1.1.0 --plan
+  comuni upgrade albo --to 1.1.0 --canary lozza --batch 4
+  comuni upgrade albo --to 1.1.0 --member malnate --yes
+  comuni upgrade albo --resume
+
+Exit codes: 0 all done, or left alone; 1 none, and what failed went back; 3 some; 6 somebody is at a tenant; 64, 65 before anything")]
+    Upgrade(Box<Upgrade>),
+    /// Bring a tenant back to the release that it had before its last upgrade
+    ///
+    /// When the release is `reversible` in the catalogue only the code goes back, and nothing that was written is lost. Else
+    /// the data go back too, to what they were when the upgrade stopped the application: it says what that would lose, and
+    /// asks.
+    #[command(after_help = "\
+Examples:
+  comuni rollback albo --member lozza
+
+Exit codes: 0 done; 1 failed, and the tenant is as before; 5 no upgrade of it is recorded; 6 busy; 64 without consent")]
+    Rollback(Box<Rollback>),
     /// Write documents for the bodies, in Italian
     #[command(subcommand)]
     Report(Report),
@@ -406,6 +435,8 @@ impl Verb {
             Verb::SignOff { .. } => "sign-off",
             Verb::Secrets(_) => "secrets",
             Verb::Backup(_) => "backup",
+            Verb::Upgrade(_) => "upgrade",
+            Verb::Rollback(_) => "rollback",
             Verb::Report(_) => "report",
             Verb::Dns(_) => "dns",
             Verb::Monitoring(_) => "monitoring",

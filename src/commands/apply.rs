@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::records::Recorder;
 use super::saved::{self, Held};
 use super::survey::{Scope, Survey, prepare};
-use super::{archives, brake, zone_brake};
+use super::{archives, brake, releases, zone_brake};
 use crate::cli::{Allowance, Global, Selectors, Way};
 use crate::compile::Compiled;
 use crate::evidence::clock;
@@ -106,11 +106,12 @@ pub(super) fn run_saved(
 }
 
 /// # Errors
-/// What goes beyond the limits of the consortium or of a zone, with the options that allow it.
+/// What goes beyond the limits of the consortium or of a zone, with the options that allow it; another release of a tenant.
 fn brake(plan: &PlanView, inventory: &Inventory, compiled: &Compiled, allow: &[Allowance]) -> Result<()> {
     brake::check(&plan.hosts, &inventory.consortium.limits, allow)?;
     let zone_limits = inventory.consortium.dns.as_ref().map(|dns| dns.limits.clone()).unwrap_or_default();
-    zone_brake::check(&plan.hosts, &compiled.catalogs, &zone_limits, allow)
+    zone_brake::check(&plan.hosts, &compiled.catalogs, &zone_limits, allow)?;
+    releases::check(&plan.hosts, &compiled.catalogs)
 }
 
 fn must_agree(agreed: bool) -> Result<()> {

@@ -15,11 +15,13 @@ mod monitoring;
 mod plan;
 mod procedure;
 mod records;
+mod releases;
 mod report;
 mod saved;
 mod secrets;
 mod status;
 mod survey;
+mod upgrade;
 mod ways;
 mod zone_brake;
 
@@ -51,6 +53,8 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         }
         Verb::SignOff { plan_file, key, yes } => saved::sign_off(plan_file, key, *yes, out),
         Verb::Backup(what) => backup::run(global, what, out),
+        Verb::Upgrade(options) => upgrade::run(global, options, out),
+        Verb::Rollback(options) => upgrade::rollback(global, options, out),
         Verb::Report(what) => report::run(global, what, out),
         Verb::Dns(what) => dns::run(global, what, out),
         Verb::Monitoring(what) => monitoring::run(global, what, out),

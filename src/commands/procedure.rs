@@ -1,6 +1,7 @@
 //! What procedures share: acts on hosts one after the other, told as they happen, and one record of it all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -10,8 +11,8 @@ use crate::backup::ladder::{Outcome, Verification};
 use crate::catalog::Catalog;
 use crate::cli::Way;
 use crate::evidence::{
-    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running, Who,
-    clock, current,
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running,
+    UpgradeRecord, Who, clock, current,
 };
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{BackupRuns, Evidence, Fleet};
@@ -170,31 +171,72 @@ impl Procedure {
     /// When the record cannot be written. That it cannot be delivered now is told, and is no error.
     pub(super) fn proven(&mut self, inventory: &Inventory, body: &Body, found: &Verification, out: &Out) -> Result<()> {
         let kind = found.outcome.kind();
-        let mut record = Record::begin(self.verb, self.record.operator.clone(), self.record.inventory.clone())?;
-        record.started = clock::local_time(found.began);
-        record.selection.owners = vec![body.code.clone()];
         let result = match found.outcome {
             Outcome::Busy => Ending::Busy,
             _ if kind.is_some() => Ending::Failed,
             _ => Ending::Done,
         };
-        let milliseconds = u64::try_from(found.ended - found.began).unwrap_or_default() * 1000;
+        let mut record = self.of_one(body, &found.host, (found.began, found.ended), result)?;
+        record.verification = Some(Box::new(found.clone()));
+        record.end(kind.map_or(0, Kind::exit_code));
+        self.put(inventory, &found.tenant, &record, out)
+    }
+
+    /// Records what became of one tenant's upgrade, at once.
+    ///
+    /// # Errors
+    /// As [`Procedure::proven`].
+    pub(super) fn upgraded(
+        &mut self,
+        inventory: &Inventory,
+        body: &Body,
+        host: &str,
+        upgrade: &UpgradeRecord,
+        kind: Option<Kind>,
+        out: &Out,
+    ) -> Result<()> {
+        let result = if kind.is_some() { Ending::Failed } else { Ending::Done };
+        let mut record = self.of_one(body, host, (upgrade.began, upgrade.ended), result)?;
+        record.upgrade = Some(Box::new(upgrade.clone()));
+        record.end(kind.map_or(0, Kind::exit_code));
+        self.put(inventory, &upgrade.tenant, &record, out)
+    }
+
+    /// A record of one member on one host, which does not end with the run.
+    fn of_one(&self, body: &Body, host: &str, (began, ended): (i64, i64), result: Ending) -> Result<Record> {
+        let mut record = Record::begin(self.verb, self.record.operator.clone(), self.record.inventory.clone())?;
+        record.started = clock::local_time(began);
+        record.selection.owners = vec![body.code.clone()];
         record.hosts.push(HostRecord {
-            name: found.host.clone(),
+            name: host.to_string(),
             result,
             correct: 0,
             changed: 0,
-            failed: u32::from(kind.is_some()),
-            milliseconds,
+            failed: u32::from(result != Ending::Done),
+            milliseconds: u64::try_from(ended - began).unwrap_or_default() * 1000,
         });
         record.members.push(MemberRecord { code: body.code.clone(), name: body.member.name.clone(), result });
-        record.verification = Some(Box::new(found.clone()));
-        record.end(kind.map_or(0, Kind::exit_code));
-        self.outbox.put(&record)?;
+        Ok(record)
+    }
+
+    fn put(&self, inventory: &Inventory, tenant: &str, record: &Record, out: &Out) -> Result<()> {
+        self.outbox.put(record)?;
         if let Err(failure) = deliver(&self.outbox, &self.fleet, control_host(inventory)) {
-            out.remark(&format!("the record of {} waits in the outbox: {}", found.tenant, failure.message));
+            out.remark(&format!("the record of {tenant} waits in the outbox: {}", failure.message));
         }
         Ok(())
+    }
+
+    /// Sends an archive to a host, from this byte on.
+    ///
+    /// # Errors
+    /// When it cannot be read here, is refused there, or the host cannot be reached.
+    pub(super) fn upload(&mut self, host: &str, sha256: &str, offset: u64, archive: &Path) -> Result<()> {
+        let sent = self.fleet.upload(host, sha256, offset, archive);
+        if sent.is_err() {
+            self.refusing = host.to_string();
+        }
+        sent
     }
 
     /// What is recorded of backups on a host.

@@ -11,7 +11,7 @@ use crate::compile::values::{
 };
 use crate::compile::watch;
 use crate::failure::{Failure, Result};
-use crate::inventory::names::TRANSFER_KEY;
+use crate::inventory::names::{TRANSFER_KEY, maintenance};
 use crate::inventory::types::{Application, Host, Listen, MemberKind, Status, Sudo};
 use crate::inventory::{self, Body, Inventory, TenantPlan, zones};
 use crate::resources::RELEASES;
@@ -214,6 +214,7 @@ pub fn tenant(
         unit: format!("comuni-{id}.service"),
         socket: format!("{runtime_directory}/http.sock"),
         runtime_directory,
+        maintenance: maintenance(&body.code, &plan.application),
         port: port(application, plan),
         host_name: plan.host_name.clone(),
         database: account.clone(),

@@ -215,6 +215,7 @@ fn tenant() -> TenantValues {
         runtime_directory: text("/run/comuni-c_e863-albo"),
         socket: text("/run/comuni-c_e863-albo/http.sock"),
         port: Some(8001),
+        maintenance: text("/var/lib/comuni-maintenance/c_e863-albo"),
         host_name: text("albo.comune.malnate.va.it"),
         database: text("c_e863_albo"),
         database_owner: text("c_e863_albo"),

@@ -307,6 +307,8 @@ pub struct TenantValues {
     pub socket: String,
     /// TCP port on the loopback address, for an application that cannot listen on a socket.
     pub port: Option<u16>,
+    /// The file that has nginx show the maintenance page as long as it is there.
+    pub maintenance: String,
     /// The name it answers under.
     pub host_name: String,
     /// Its database.

@@ -13,6 +13,11 @@ pub fn today() -> String {
     now().to_zoned(italy()).strftime("%Y-%m-%d").to_string()
 }
 
+/// The time that it is in Italy.
+pub fn in_italy(moment: Timestamp) -> jiff::civil::DateTime {
+    moment.to_zoned(italy()).datetime()
+}
+
 /// ISO 8601 with milliseconds and the offset that held in Italy: `2026-11-23T18:20:05.123+01:00`.
 pub fn iso(moment: Timestamp) -> String {
     moment.to_zoned(italy()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()

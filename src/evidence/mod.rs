@@ -8,6 +8,7 @@ pub mod history;
 mod outbox;
 mod record;
 mod revision;
+mod upgrade;
 
 #[cfg(test)]
 mod documentation;
@@ -18,3 +19,4 @@ pub use record::{
     SelectionRecord, SignOffRecord, VERSION, Who,
 };
 pub use revision::{Contained, Revision, current};
+pub use upgrade::{UpgradeEnding, UpgradeRecord};

@@ -5,7 +5,7 @@ use rand::rngs::OsRng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::clock;
+use super::{UpgradeRecord, clock};
 use crate::backup::ladder::Verification;
 use crate::catalog::Area;
 use crate::failure::{Failure, Result};
@@ -53,6 +53,9 @@ pub struct Record {
     /// What was proven of a tenant's backup; left out when it was no verification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<Box<Verification>>,
+    /// What became of one tenant's upgrade; left out when it was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Box<UpgradeRecord>>,
     /// Exit code of the command; left out when it was killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u8>,
@@ -230,6 +233,7 @@ impl Record {
             changes: Vec::new(),
             failures: Vec::new(),
             verification: None,
+            upgrade: None,
             exit_code: None,
         })
     }

@@ -19,6 +19,7 @@ use crate::backup::{copy, metrics, restore};
 use crate::failure::{Failure, Kind, Result};
 use crate::machine::Machine;
 use crate::protocol::{Holder, Operator, Order, Place};
+use crate::upgrade;
 
 /// How long another run's record is waited for: an append takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +34,11 @@ pub fn backup(machine: &mut dyn Machine, settings: &Settings, tenant: &str, pati
     let holder = Holder { operator, verb: "backup".to_string(), since: machine.now() };
     let run = match lock::wait_or_say(&settings.tenant_lock(tenant), &holder, patience)? {
         Taken::Held(_lock) => {
+            // A database that is half migrated is no backup of anything.
+            if let Some(note) = upgrade::under_way(machine, tenant)? {
+                let run = take::busy(machine, &configuration, "timer", note.words(tenant));
+                return verdict(&recorded(machine, settings, &holder, run)?);
+            }
             let run = take::take(machine, &configuration, "timer", &mut |_: Step| Ok(()));
             recorded(machine, settings, &holder, run)?
         }

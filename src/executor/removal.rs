@@ -91,7 +91,11 @@ fn remove_all<'r>(
     Ok(true)
 }
 
-fn remove_one(session: &mut Session, record: &Record) -> Result<()> {
+/// Removes one, or forgets it when others need the same thing. That it could not be removed is told.
+///
+/// # Errors
+/// As [`remove`].
+pub fn remove_one(session: &mut Session, record: &Record) -> Result<()> {
     let begin = Instant::now();
     session.started(&record.id)?;
     let kind = record.resource.kind();

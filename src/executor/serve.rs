@@ -80,10 +80,19 @@ impl Host<'_> {
                     });
                 }
                 ToHost::Act(order) => self.wire.send(FromHost::Acted(procedure.act(machine, &order)?))?,
+                ToHost::Archive { sha256, offset, data, last } => {
+                    self.archive(machine, sha256, offset, &data, last)?;
+                }
                 ToHost::End => return Ok(()),
                 other => self.always(machine, other)?,
             }
         }
+    }
+
+    /// Takes a piece of an archive of a release.
+    fn archive(&self, machine: &mut dyn Machine, sha256: String, offset: u64, data: &str, last: bool) -> Result<()> {
+        let answer = archives::store_piece(machine, &self.settings.archives(), sha256, offset, data, last)?;
+        answer.map_or(Ok(()), |answer| self.wire.send(answer))
     }
 
     /// Messages that need no catalog.
@@ -168,9 +177,7 @@ impl Host<'_> {
                 ToHost::Stage { stage, without } if applies => converge::stage(&mut session, stage, &without)?,
                 ToHost::Record { revision } if applies => record(&mut session, revision)?,
                 ToHost::Archive { sha256, offset, data, last } if applies => {
-                    let folder = self.settings.archives();
-                    let answer = archives::store_piece(session.machine, &folder, sha256, offset, &data, last)?;
-                    answer.map_or(Ok(()), |answer| self.wire.send(answer))?;
+                    self.archive(session.machine, sha256, offset, &data, last)?;
                 }
                 other => self.always(session.machine, other)?,
             }

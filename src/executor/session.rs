@@ -19,6 +19,7 @@ use crate::failure::{Failure, Result};
 use crate::machine::Machine;
 use crate::protocol::{FromHost, Holder, Mode, Outcome, Request};
 use crate::resources::{Action, Change, Context, Means, Notification, Resource, Step};
+use crate::upgrade;
 
 /// One conversation about one catalog.
 pub struct Session<'a> {
@@ -173,9 +174,12 @@ impl<'a> Session<'a> {
             Taken::Held(lock) => {
                 self.tenants.insert(tenant.to_string(), lock);
                 // A restore that was cut off is brought to its end before anything of the tenant is touched or started.
-                Ok(match restore::begin(self.machine, tenant) {
-                    Ok(_) => Ok(()),
-                    Err(failure) => Err(failure.message),
+                if let Err(failure) = restore::begin(self.machine, tenant) {
+                    return Ok(Err(failure.message));
+                }
+                Ok(match upgrade::under_way(self.machine, tenant)? {
+                    None => Ok(()),
+                    Some(note) => Err(note.words(tenant)),
                 })
             }
             Taken::Busy(holder) => Ok(Err(format!("{tenant} is busy: {}", lock::words(&holder)))),

@@ -266,6 +266,17 @@ impl Coordinator {
         worker.ask(&self.shared, |host| host.act(order)).await?
     }
 
+    /// Sends one archive over the stream of a host's acts.
+    pub(super) async fn upload_one(&mut self, host: &str, sha256: String, offset: u64, path: PathBuf) -> Result<()> {
+        let worker = self.workers.entry(host.to_string()).or_insert_with(|| Worker::start(host, &self.shared));
+        worker
+            .ask(&self.shared, move |host| {
+                host.open()?;
+                host.upload(&sha256, offset, &path)
+            })
+            .await?
+    }
+
     /// Has acts done on many hosts at once, on each host one after the other; each answer is handed over as it comes.
     /// A host that is lost does no more.
     pub(super) async fn acts(&mut self, orders: BTreeMap<String, Vec<ProcedureOrder>>, answered: Answered) {

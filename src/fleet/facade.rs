@@ -1,6 +1,7 @@
 //! The blocking face of the room: makes the runtime, so that nobody else needs to know of it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,6 +115,14 @@ impl Fleet {
     /// When the host cannot be reached or the stream is lost. That the act could not be done is an answer.
     pub fn act(&mut self, host: &str, order: Order) -> Result<Acted> {
         self.handle.block_on(self.coordinator.act(host, order))
+    }
+
+    /// Sends an archive to a host over the stream of its acts, from this byte on.
+    ///
+    /// # Errors
+    /// When it cannot be read here, is refused there, or the stream is lost.
+    pub fn upload(&mut self, host: &str, sha256: &str, offset: u64, archive: &Path) -> Result<()> {
+        self.handle.block_on(self.coordinator.upload_one(host, sha256.to_string(), offset, archive.to_path_buf()))
     }
 
     /// Has acts done on many hosts at once, on each host one after the other; each answer is handed over as it comes.

@@ -78,6 +78,11 @@ pub fn unit(code: &str, application: &str) -> String {
     format!("comuni-{}.service", tenant_id(code, application))
 }
 
+/// The file that has nginx show its maintenance page as long as it is there.
+pub fn maintenance(code: &str, application: &str) -> String {
+    format!("/var/lib/comuni-maintenance/{}", tenant_id(code, application))
+}
+
 /// Its home folder: `/srv/comuni/c_e863/albo`.
 pub fn home(code: &str, application: &str) -> String {
     format!("/srv/comuni/{code}/{application}")

@@ -11,6 +11,7 @@ use crate::backup::run::Run;
 use crate::catalog::Catalog;
 use crate::health::Health;
 use crate::resources::SecretTable;
+use crate::upgrade;
 
 /// One act for one tenant. The first one takes the tenant's lock, which is held until [`Act::Release`] or the end of the
 /// conversation.
@@ -38,6 +39,16 @@ pub enum Act {
     Compare(Catalog),
     /// Bring these resources and nothing else, and tell the daemons that read them. Answered by [`Acted::Done`].
     Bring(Catalog),
+    /// Bring these resources but for the services among them, which stand still and are told nothing: they find it all
+    /// when they start. Answered by [`Acted::Done`].
+    Place(Catalog),
+    /// Say which archives of these releases are missing. Answered by [`Acted::Missing`].
+    Missing(Catalog),
+    /// Take releases away that this tenant runs no more: ids of what was applied. What others run stays. Answered by
+    /// [`Acted::Done`].
+    Retire(Vec<String>),
+    /// Take a step of an upgrade. Answered by [`Acted::Upgraded`].
+    Upgrade(Box<upgrade::Step>),
     /// Ask the application itself for its health, not over nginx, until it is well or the time is over.
     /// Answered by [`Acted::Done`].
     Ask(Health),
@@ -117,6 +128,10 @@ pub enum Acted {
     Done,
     /// Ids of what is not as it must be; empty when all is.
     Differ(Vec<String>),
+    /// Hashes of archives that are not there, with how many bytes of each are.
+    Missing(Vec<(String, u64)>),
+    /// What came of a step of an upgrade.
+    Upgraded(Box<upgrade::Answer>),
     /// So many sessions were ended.
     Sessions(u32),
     /// What went, and what is left.

@@ -5,6 +5,7 @@
 mod backups;
 mod monitoring;
 mod reference;
+mod upgrade;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -22,9 +23,11 @@ use crate::protocol::{Finding, Outcome};
 use crate::resources::{Action, Change, Step};
 use crate::saved::{Document, Moved};
 
+pub use crate::evidence::UpgradeRecord as UpgradeResult;
 pub use backups::{BackupLine, RestoreLine};
 pub use monitoring::{MonitoringFinding, MonitoringLine, SilenceLine};
 pub use reference::{reference, schema};
+pub use upgrade::UpgradeLine;
 
 /// Version of the objects. Additions do not change it; a removal or a new meaning does.
 pub const SCHEMA: u32 = 1;
@@ -140,6 +143,10 @@ pub enum Object {
     Backup(BackupLine),
     /// A backup that was brought back.
     BackupRestore(RestoreLine),
+    /// What an upgrade would do with a tenant.
+    UpgradePlan(UpgradeLine),
+    /// What became of a tenant's upgrade.
+    Upgrade(UpgradeResult),
     /// A document for a body, in Italian: the same content as its text and its page.
     Document(BodyDocument),
     /// How the costs of a period are shared: the same content as its text and its page.

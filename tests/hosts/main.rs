@@ -42,4 +42,5 @@ mod saved;
 mod secrets;
 // An apply deletes no data, so what this leaves is in the plans after it: its name puts it behind those who count.
 mod software;
+mod upgrade;
 mod waysin;

@@ -15,29 +15,29 @@ use crate::resources::Resource;
 use crate::templates::Templates;
 
 /// A tenant as it is live.
-pub(super) struct Live {
-    pub(super) subject: Subject,
+pub(in crate::commands) struct Live {
+    pub(in crate::commands) subject: Subject,
     /// Its application host.
-    pub(super) host: String,
+    pub(in crate::commands) host: String,
     /// Its database's host.
-    pub(super) database_host: String,
-    pub(super) unit: String,
+    pub(in crate::commands) database_host: String,
+    pub(in crate::commands) unit: String,
     /// Name and owner of its database.
-    pub(super) database: Option<(String, String)>,
+    pub(in crate::commands) database: Option<(String, String)>,
     /// What says who may do what with the database as a whole.
-    pub(super) grants: Vec<Catalog>,
+    pub(in crate::commands) grants: Vec<Catalog>,
     /// The unit.
-    pub(super) services: Vec<Catalog>,
+    pub(in crate::commands) services: Vec<Catalog>,
     /// All that it has.
-    pub(super) all: Vec<Catalog>,
+    pub(in crate::commands) all: Vec<Catalog>,
     /// Where it answers, and on which host; none when it is stopped.
-    pub(super) health: Option<(String, Health)>,
+    pub(in crate::commands) health: Option<(String, Health)>,
 }
 
 impl Live {
     /// # Errors
     /// Exit 65 when the inventory does not compile.
-    pub(super) fn of(inventory: &Inventory, tenant: &Tenant) -> Result<Live> {
+    pub(in crate::commands) fn of(inventory: &Inventory, tenant: &Tenant) -> Result<Live> {
         let owner = &tenant.subject.owner;
         let body = inventory.members.values().find(|body| body.code == *owner);
         let plan = body
@@ -65,7 +65,7 @@ impl Live {
     }
 
     /// Its hosts.
-    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::commands) fn hosts(&self) -> impl Iterator<Item = &str> {
         let database = self.database.is_some().then_some(self.database_host.as_str());
         let others = self.all.iter().map(|catalog| catalog.host.as_str());
         [self.host.as_str()].into_iter().chain(database).chain(others).collect::<BTreeSet<_>>().into_iter()

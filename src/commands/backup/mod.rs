@@ -2,14 +2,14 @@
 
 mod accept;
 mod list;
-mod live;
-mod past;
-mod place;
+pub(super) mod live;
+pub(super) mod past;
+pub(super) mod place;
 mod prune;
 mod restore;
 mod run;
-mod tenants;
-mod verify;
+pub(super) mod tenants;
+pub(super) mod verify;
 
 use crate::cli::{Backup, Global};
 use crate::failure::Result;

@@ -11,49 +11,49 @@ use crate::inventory::Inventory;
 use crate::report::Out;
 
 /// Records of each chain that are read: more than a quarter of a year of a province.
-pub(in crate::commands::backup) const NEWEST: u32 = 5000;
+pub(in crate::commands) const NEWEST: u32 = 5000;
 
 /// How far one backup was proven, by all that looked at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::commands::backup) struct Reached {
+pub(in crate::commands) struct Reached {
     /// Its full id.
-    pub(in crate::commands::backup) snapshot: String,
+    pub(in crate::commands) snapshot: String,
     /// The highest level that passed with all below it.
-    pub(in crate::commands::backup) level: Option<Level>,
+    pub(in crate::commands) level: Option<Level>,
     /// When that was, in seconds since 1970.
-    pub(in crate::commands::backup) at: i64,
+    pub(in crate::commands) at: i64,
     /// What the last look came to.
-    pub(in crate::commands::backup) outcome: Outcome,
+    pub(in crate::commands) outcome: Outcome,
 }
 
 /// What was proven of one tenant.
 #[derive(Debug, Clone, Default)]
-pub(in crate::commands::backup) struct Proven {
+pub(in crate::commands) struct Proven {
     /// The day in Italy on which each level last passed.
-    pub(in crate::commands::backup) days: BTreeMap<Level, i64>,
+    pub(in crate::commands) days: BTreeMap<Level, i64>,
     /// When the backup was taken that last passed each level, in seconds since 1970.
-    pub(in crate::commands::backup) taken: BTreeMap<Level, i64>,
+    pub(in crate::commands) taken: BTreeMap<Level, i64>,
     /// The snapshots that were there last time.
-    pub(in crate::commands::backup) known: Vec<Known>,
+    pub(in crate::commands) known: Vec<Known>,
     /// Bytes of the backup that was last found readable.
-    pub(in crate::commands::backup) bytes: Option<u64>,
+    pub(in crate::commands) bytes: Option<u64>,
     /// Rows of it.
-    pub(in crate::commands::backup) rows: Option<u64>,
+    pub(in crate::commands) rows: Option<u64>,
     /// The part of the repository that was read last.
-    pub(in crate::commands::backup) slice: Option<Slice>,
+    pub(in crate::commands) slice: Option<Slice>,
     /// The last verification that came as far as a restore.
-    pub(in crate::commands::backup) restore: Option<Verification>,
+    pub(in crate::commands) restore: Option<Verification>,
     /// The backup that was looked at last.
-    pub(in crate::commands::backup) newest: Option<Reached>,
+    pub(in crate::commands) newest: Option<Reached>,
 }
 
 impl Proven {
-    pub(in crate::commands::backup) fn day_of(&self, level: Level) -> Option<i64> {
+    pub(in crate::commands) fn day_of(&self, level: Level) -> Option<i64> {
         self.days.get(&level).copied()
     }
 
     /// Takes notice of what came after all that is known.
-    pub(in crate::commands::backup) fn add(&mut self, found: &Verification) {
+    pub(in crate::commands) fn add(&mut self, found: &Verification) {
         let passed = found.rungs.iter().take_while(|rung| matches!(rung.outcome, Outcome::Pass | Outcome::Stale));
         for rung in passed.filter(|rung| rung.outcome == Outcome::Pass) {
             self.days.insert(rung.level, clock::day(found.ended));
@@ -84,7 +84,7 @@ impl Proven {
 
 /// What was proven of all tenants.
 #[derive(Debug, Default)]
-pub(in crate::commands::backup) struct Past {
+pub(in crate::commands) struct Past {
     tenants: BTreeMap<String, Proven>,
     nothing: Proven,
 }
@@ -94,11 +94,7 @@ impl Past {
     ///
     /// # Errors
     /// When the outbox cannot be read.
-    pub(in crate::commands::backup) fn of_evidence(
-        evidence: Evidence,
-        inventory: &Inventory,
-        out: &Out,
-    ) -> Result<Past> {
+    pub(in crate::commands) fn of_evidence(evidence: Evidence, inventory: &Inventory, out: &Out) -> Result<Past> {
         for broken in &evidence.broken {
             out.remark(&format!("the chain of evidence is broken: {broken}"));
         }
@@ -113,8 +109,18 @@ impl Past {
         Ok(past)
     }
 
+    /// When the newest backup of a tenant was taken that was proven to be restorable, in seconds since 1970.
+    pub(in crate::commands) fn restorable(&self, tenant: &str) -> Option<i64> {
+        self.of(tenant).taken.get(&Level::L4).copied()
+    }
+
+    /// Takes notice of what was proven after all that is known.
+    pub(in crate::commands) fn add(&mut self, found: &Verification) {
+        self.tenants.entry(found.tenant.clone()).or_default().add(found);
+    }
+
     /// What was proven of a tenant.
-    pub(in crate::commands::backup) fn of(&self, tenant: &str) -> &Proven {
+    pub(in crate::commands) fn of(&self, tenant: &str) -> &Proven {
         self.tenants.get(tenant).unwrap_or(&self.nothing)
     }
 }

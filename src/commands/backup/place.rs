@@ -16,31 +16,31 @@ use crate::resources::SecretTable;
 use crate::secrets::Store;
 
 /// A tenant on its way back.
-pub(super) struct InPlace<'a> {
-    pub(super) procedure: &'a mut Procedure,
-    pub(super) store: &'a Store,
-    pub(super) live: &'a Live,
-    pub(super) out: &'a Out,
-    pub(super) part: Part,
-    pub(super) until: i64,
-    pub(super) confirm: Option<String>,
+pub(in crate::commands) struct InPlace<'a> {
+    pub(in crate::commands) procedure: &'a mut Procedure,
+    pub(in crate::commands) store: &'a Store,
+    pub(in crate::commands) live: &'a Live,
+    pub(in crate::commands) out: &'a Out,
+    pub(in crate::commands) part: Part,
+    pub(in crate::commands) until: i64,
+    pub(in crate::commands) confirm: Option<String>,
     /// What is there is backed up first.
-    pub(super) safety: bool,
+    pub(in crate::commands) safety: bool,
 }
 
 /// What came of it.
-pub(super) struct Outcome {
-    pub(super) chosen: Chosen,
-    pub(super) report: Report,
-    pub(super) kept: Option<Kept>,
+pub(in crate::commands) struct Outcome {
+    pub(in crate::commands) chosen: Chosen,
+    pub(in crate::commands) report: Report,
+    pub(in crate::commands) kept: Option<Kept>,
     /// Seconds without the application.
-    pub(super) stopped: u64,
-    pub(super) differing: Vec<String>,
+    pub(in crate::commands) stopped: u64,
+    pub(in crate::commands) differing: Vec<String>,
 }
 
 impl InPlace<'_> {
     /// All of it; none when a restore that was cut off was brought to its end instead.
-    pub(super) fn whole(mut self, wanted: Wanted) -> Result<Option<Outcome>> {
+    pub(in crate::commands) fn whole(mut self, wanted: Wanted) -> Result<Option<Outcome>> {
         if self.live.database.is_none() && !self.part.files {
             return Err(Failure::usage(format!("{} has no database", self.live.subject.tenant)));
         }

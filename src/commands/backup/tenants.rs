@@ -9,22 +9,23 @@ use crate::inventory::names::tenant_id;
 use crate::inventory::{Inventory, select};
 
 /// A tenant whose backups are made.
-pub(super) struct Tenant {
-    pub(super) subject: Subject,
-    pub(super) application: String,
+#[derive(Clone)]
+pub(in crate::commands) struct Tenant {
+    pub(in crate::commands) subject: Subject,
+    pub(in crate::commands) application: String,
     /// The host that takes them.
-    pub(super) host: String,
+    pub(in crate::commands) host: String,
     /// The newest may be this old, in hours.
-    pub(super) rpo_hours: u32,
+    pub(in crate::commands) rpo_hours: u32,
     /// Backups are kept for so many days.
-    pub(super) keep_days: u32,
+    pub(in crate::commands) keep_days: u32,
 }
 
 /// The tenants that the selectors name.
 ///
 /// # Errors
 /// Exit 64 when a selector matches nothing, or no tenant is left; 65 when the inventory says nothing of backups.
-pub(super) fn chosen(inventory: &Inventory, wanted: &Tenants) -> Result<Vec<Tenant>> {
+pub(in crate::commands) fn chosen(inventory: &Inventory, wanted: &Tenants) -> Result<Vec<Tenant>> {
     if inventory.consortium.backup.is_none() {
         return Err(Failure::inventory("the inventory does not say where backups are kept")
             .hint("add `backup: { repository: HOST, copy: HOST, at: \"01:00\" }` to consortium.yml"));
@@ -51,7 +52,7 @@ pub(super) fn chosen(inventory: &Inventory, wanted: &Tenants) -> Result<Vec<Tena
 }
 
 /// The tenants by the host that takes their backups.
-pub(super) fn by_host(tenants: &[Tenant]) -> BTreeMap<String, Vec<&Tenant>> {
+pub(in crate::commands) fn by_host(tenants: &[Tenant]) -> BTreeMap<String, Vec<&Tenant>> {
     let mut hosts: BTreeMap<String, Vec<&Tenant>> = BTreeMap::new();
     for tenant in tenants {
         hosts.entry(tenant.host.clone()).or_default().push(tenant);
@@ -60,6 +61,6 @@ pub(super) fn by_host(tenants: &[Tenant]) -> BTreeMap<String, Vec<&Tenant>> {
 }
 
 /// The codes of their members.
-pub(super) fn owners(tenants: &[Tenant]) -> BTreeSet<String> {
+pub(in crate::commands) fn owners(tenants: &[Tenant]) -> BTreeSet<String> {
     tenants.iter().map(|tenant| tenant.subject.owner.clone()).collect()
 }

@@ -34,7 +34,7 @@ unknown kind `flie`: did you mean `file`? There are: absent, certificate, direct
 5 |     - flie: { path: /etc/a }
   |       ^^^^
 
-`idd` is not defined in `tenant` (did you mean `id`?); there are: account, application, application_host, backup, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
+`idd` is not defined in `tenant` (did you mean `id`?); there are: account, application, application_host, backup, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, maintenance, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
  --> playbooks/tenant.yml:6:30
   |
 6 |     - file: { path: \"/etc/{{ tenant.idd }}\", content: x, mod: \"0644\" }
@@ -64,7 +64,7 @@ unknown template `tenant/ngin.conf.tera`: did you mean `tenant/nginx.conf.tera`?
 9 |     - user: [a]
   |             ^
 
-`stoped` is not defined in `tenant` (did you mean `stopped`?); there are: account, application, application_host, backup, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
+`stoped` is not defined in `tenant` (did you mean `stopped`?); there are: account, application, application_host, backup, configuration, data, database, database_host, database_owner, home, host_name, id, login_roles, maintenance, port, release, release_path, release_sha256, runtime_directory, secrets, size, socket, stopped, unit
   --> playbooks/tenant.yml:11:13
    |
 11 |       when: tenant.stoped

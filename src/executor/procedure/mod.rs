@@ -2,6 +2,7 @@
 
 mod ask;
 mod bring;
+mod raise;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::archives;
 use super::backup;
 use super::journal::Journal;
 use super::lock::{self, Lock, Taken};
@@ -23,6 +25,7 @@ use crate::machine::Machine;
 use crate::prometheus::{self, Silence};
 use crate::protocol::{Act, Acted, FromHost, Holder, Operator, Order};
 use crate::resources;
+use crate::upgrade;
 
 /// How long the host's lock is waited for: an apply may be at work on other tenants.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -77,11 +80,22 @@ impl<'a> Procedure<'a> {
         let holder = Holder { operator, verb: order.verb.clone(), since: machine.now() };
         if !self.tenants.contains_key(&order.tenant) {
             match lock::take(&self.settings.tenant_lock(&order.tenant), &holder)? {
-                Taken::Held(lock) => self.tenants.insert(order.tenant.clone(), lock),
+                Taken::Held(lock) => {
+                    raise::must_be_at_rest(machine, order)?;
+                    self.tenants.insert(order.tenant.clone(), lock)
+                }
                 Taken::Busy(other) => return Err(Refusal::Busy(other)),
             };
         }
         Ok(holder)
+    }
+
+    /// The lock of the host, for what an apply may be at work on too.
+    fn host(&self, holder: &Holder) -> std::result::Result<Lock, Refusal> {
+        match lock::wait_or_say(&self.settings.lock(), holder, PATIENCE)? {
+            Taken::Held(lock) => Ok(lock),
+            Taken::Busy(other) => Err(Refusal::Busy(other)),
+        }
     }
 
     fn do_it(
@@ -98,12 +112,33 @@ impl<'a> Procedure<'a> {
             Act::Compare(catalog) => Ok(Acted::Differ(bring::compare(machine, self.settings, order, catalog)?)),
             Act::Bring(catalog) => {
                 note(machine, "bring")?;
-                let _host = match lock::wait_or_say(&self.settings.lock(), holder, PATIENCE)? {
-                    Taken::Held(lock) => lock,
-                    Taken::Busy(other) => return Err(Refusal::Busy(other)),
-                };
+                let _host = self.host(holder)?;
                 bring::bring(machine, self.wire, self.settings, order, catalog, holder.clone())?;
                 Ok(Acted::Done)
+            }
+            Act::Place(catalog) => {
+                note(machine, "place")?;
+                let _host = self.host(holder)?;
+                bring::place(machine, self.wire, self.settings, order, catalog, holder.clone())?;
+                Ok(Acted::Done)
+            }
+            Act::Missing(catalog) => {
+                let all = catalog.entries.iter().map(|entry| entry.id.clone()).collect();
+                Ok(Acted::Missing(archives::missing(machine, &self.settings.archives(), catalog, &all)?))
+            }
+            Act::Retire(ids) => {
+                note(machine, "retire")?;
+                let _host = self.host(holder)?;
+                bring::retire(machine, self.wire, self.settings, order, ids, holder.clone())?;
+                Ok(Acted::Done)
+            }
+            Act::Upgrade(step) => {
+                if let Some(word) = step.word() {
+                    note(machine, word)?;
+                }
+                let release = raise::release(machine, &order.tenant)?;
+                let answer = upgrade::step(machine, &order.tenant, &author(holder), release, step)?;
+                Ok(Acted::Upgraded(Box::new(raise::masked(answer, &order.secrets))))
             }
             Act::Ask(health) => {
                 ask::until_healthy(machine, self.wire, health)?;

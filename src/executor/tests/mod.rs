@@ -13,6 +13,7 @@ mod harness;
 mod manifest;
 mod owed;
 mod procedure;
+mod raise;
 mod removal;
 mod revert;
 mod stage;

@@ -8,6 +8,7 @@ mod hosts;
 mod members;
 mod monitoring;
 mod tenants;
+mod upgrade;
 mod ways;
 mod zones;
 
@@ -26,6 +27,7 @@ pub fn all(draft: &Draft, findings: &mut Vec<Finding>) -> Vec<Waived> {
     members::check(draft, findings);
     monitoring::check(draft, findings);
     tenants::check(draft, findings);
+    upgrade::check(draft, findings);
     zones::check(draft, findings)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Backup, Contacts, Costs, Dns, MemberKind, Membership, Monitoring, TenantDefaults};
+use super::{Backup, Contacts, Costs, Dns, Maintenance, MemberKind, Membership, Monitoring, TenantDefaults, Upgrade};
 
 /// The aggregation: its body, its policy, its defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +37,8 @@ pub struct Consortium {
     pub backup: Option<Backup>,
     /// How it watches hosts, tenants, zones and backups. Without it nothing is watched.
     pub monitoring: Option<Monitoring>,
+    /// How releases are rolled out. Without it the defaults hold.
+    pub upgrade: Option<Upgrade>,
     /// What it pays, and how its members share it.
     pub costs: Option<Costs>,
     /// The second of the three levels of defaults.
@@ -121,4 +123,6 @@ pub struct MemberDefaults {
     pub membership: Option<Membership>,
     /// Whom to tell.
     pub contacts: Option<Contacts>,
+    /// When it bears an upgrade.
+    pub maintenance: Option<Maintenance>,
 }

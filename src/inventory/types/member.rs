@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BackupPolicy, Domain, SpentBefore};
+use super::{BackupPolicy, Domain, Maintenance, SpentBefore};
 
 /// A body that joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,8 @@ pub struct Member {
     pub domain: Option<Domain>,
     /// Whom to tell.
     pub contacts: Option<Contacts>,
+    /// When it bears an upgrade; at any time when not said.
+    pub maintenance: Option<Maintenance>,
     /// The hosts that carry its tenants. Stated once; nothing ever moves by itself.
     pub placement: Option<Placement>,
     /// Its tenants, by the name of the application.

@@ -8,6 +8,7 @@ mod dns;
 mod host;
 mod member;
 mod monitoring;
+mod upgrade;
 
 pub use application::{
     Application, Assertion, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults,
@@ -21,3 +22,4 @@ pub use dns::{
 pub use host::{Capacity, Host, HostAuthority, Hosts, Login, Role, Sudo, Transport};
 pub use member::{Contacts, Member, MemberKind, Membership, Placement, Population, Status, Tenant};
 pub use monitoring::{MailRelay, Monitoring, Recipient, Severity};
+pub use upgrade::{Frozen, Maintenance, Upgrade, Weekday, Window};

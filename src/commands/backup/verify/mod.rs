@@ -6,6 +6,7 @@
 mod due;
 mod metrics;
 mod ping;
+mod prover;
 mod say;
 mod schedule;
 mod survivable;
@@ -29,6 +30,7 @@ use crate::inventory::{Body, Inventory};
 use crate::protocol::{Act, Acted};
 use crate::report::Out;
 use crate::secrets::Store;
+pub(in crate::commands) use prover::Prover;
 use task::Tasks;
 
 /// # Errors
@@ -188,7 +190,7 @@ impl<'a> Run<'a> {
             }
         }
         self.procedure.proven(self.inventory, body, &found, self.out)?;
-        self.note_verified(tenant, &found);
+        note_verified(&mut self.procedure, self.inventory, self.verifier, tenant, &found, self.out);
         if !self.quiet || found.outcome.kind().is_some() {
             self.procedure.say(self.verifier, &tenant.subject, &say::line(&found));
         }
@@ -207,27 +209,32 @@ impl<'a> Run<'a> {
             other => Err(unexpected(host, &other).into()),
         }
     }
+}
 
-    /// The newest one that was restored and found equal is never pruned.
-    fn note_verified(&mut self, tenant: &Tenant, found: &Verification) {
-        let Some(level) = found.reached.filter(|level| *level >= Level::L4) else { return };
-        let Some(snapshot) = found.snapshot.clone() else { return };
-        for (host, place) in task::places(self.inventory, &tenant.subject.owner) {
-            if host != self.verifier {
-                continue;
-            }
-            let verified = crate::backup::prune::Verified {
-                snapshot: snapshot.clone(),
-                level: level.name().to_string(),
-                at: found.ended,
-            };
-            let noted =
-                self.procedure.act(&host, &tenant.subject, Act::NoteVerified { place, verified }, Default::default());
-            self.procedure.release([host.as_str()], &tenant.subject);
-            if let Err(Refused::Lost(failure) | Refused::Busy(failure) | Refused::Failed(failure)) = noted {
-                self.out
-                    .remark(&format!("{}: that it was verified could not be noted: {failure}", tenant.subject.tenant));
-            }
+/// The newest one that was restored and found equal is never pruned.
+fn note_verified(
+    procedure: &mut Procedure,
+    inventory: &Inventory,
+    verifier: &str,
+    tenant: &Tenant,
+    found: &Verification,
+    out: &Out,
+) {
+    let Some(level) = found.reached.filter(|level| *level >= Level::L4) else { return };
+    let Some(snapshot) = found.snapshot.clone() else { return };
+    for (host, place) in task::places(inventory, &tenant.subject.owner) {
+        if host != verifier {
+            continue;
+        }
+        let verified = crate::backup::prune::Verified {
+            snapshot: snapshot.clone(),
+            level: level.name().to_string(),
+            at: found.ended,
+        };
+        let noted = procedure.act(&host, &tenant.subject, Act::NoteVerified { place, verified }, Default::default());
+        procedure.release([host.as_str()], &tenant.subject);
+        if let Err(Refused::Lost(failure) | Refused::Busy(failure) | Refused::Failed(failure)) = noted {
+            out.remark(&format!("{}: that it was verified could not be noted: {failure}", tenant.subject.tenant));
         }
     }
 }

@@ -1,0 +1,15 @@
+//! Rolling a release out: which releases a tenant goes through, who comes when and who is left alone, when a run stops.
+//! Pure: no host, no clock.
+
+mod path;
+mod tally;
+mod waves;
+mod window;
+
+pub use path::{Path, path};
+pub use tally::Tally;
+pub use waves::{Left, Share, Waves, waves};
+pub use window::{Closed, bears};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! Upgrades: one tenant after the other, with visitors beside; what fails before the point of no return goes back by
+//! itself with its data; cut off anywhere, the next run brings it to an end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::backup::{DATA, TENANT, seeded};
+use crate::cut_off::{is_step, kill_here, kill_host_halves, killed_at, steps};
+use crate::harness::{Edited, Lab, Run, https, on, tries_on};
+
+const SITE: &str = "albo.comune.lozza.va.it";
+const SOCKET: &str = "/run/comuni-c_e707-albo/http.sock";
+
+/// All columns that 1.0.0 knows of, and all files: a migration to 1.1.0 or 2.0.0 must leave them as they are.
+fn content(host: &str) -> String {
+    let rows = on(
+        "db1",
+        "runuser -u postgres -- psql -qtA -d c_e707_albo -c \"select count(*), md5(string_agg(concat_ws('|', id, year, number, \
+         office, subject, body, published_from, published_to), ';' order by id)) from notice\"",
+    );
+    let files = on(host, &format!("cd {DATA} && find . -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum"));
+    format!("{rows} {files}")
+}
+
+/// The release that answers, and whether it is well.
+fn release(host: &str) -> String {
+    on(host, &format!("curl --silent --fail --unix-socket {SOCKET} http://localhost/version"))
+}
+
+/// Somebody of the office publishes an act, on the host.
+fn publish(host: &str, subject: &str) {
+    on(
+        host,
+        &format!(
+            "curl --silent --show-error --fail --unix-socket {SOCKET} --header 'Content-Type: application/json' \
+             --data '{{\"office\": \"Segreteria\", \"subject\": \"{subject}\", \"body\": \"x\"}}' http://localhost/notices"
+        ),
+    );
+}
+
+fn published(subject: &str) -> String {
+    on(
+        "db1",
+        &format!(
+            "runuser -u postgres -- psql -qtA -d c_e707_albo -c \"select count(*) from notice where subject = '{subject}'\""
+        ),
+    )
+}
+
+/// How a run is rolled out for the length of a test.
+fn policy(lab: &Lab, words: &str) -> Edited {
+    let words = format!("\nupgrade: {{ fresh_minutes: 10000, {words} }}\n");
+    lab.edit(&lab.inventory().join("consortium.yml"), |text| text + &words)
+}
+
+/// Upgrades when no lock is in the way: a host half that lost its control needs some seconds to notice.
+fn when_free(lab: &Lab, words: &[&str]) -> Run {
+    let began = Instant::now();
+    loop {
+        let run = lab.comuni(words);
+        if run.status != 6 || began.elapsed() > Duration::from_secs(60) {
+            return run;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn upgrade(lab: &Lab, to: &str) -> Run {
+    when_free(lab, &["--format", "json", "upgrade", "albo", "--to", to, "--member", "lozza", "--yes"])
+}
+
+/// What became of the tenant.
+fn record(run: &Run) -> Value {
+    run.objects().into_iter().rfind(|object| object["type"] == "upgrade").unwrap()
+}
+
+/// Back to where all tests begin: with its data, whatever they are by now.
+fn to_the_first(lab: &Lab, host: &str) {
+    if !release(host).contains("1.0.0") {
+        when_free(lab, &["rollback", "albo", "--member", "lozza", "--yes"]).ends_with(0);
+    }
+    lab.is_converged();
+    assert!(release(host).contains("1.0.0"), "{}", release(host));
+}
+
+/// Visitors of a site, all the time.
+struct Visitors {
+    stop: Arc<AtomicBool>,
+    answers: JoinHandle<Vec<(Instant, String, String)>>,
+}
+
+impl Visitors {
+    fn come(lab: &'static Lab, host: &'static str) -> Visitors {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let answers = std::thread::spawn(move || {
+            let mut answers = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                let (status, body) = https(lab, host, SITE, "/");
+                answers.push((Instant::now(), status, body));
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            answers
+        });
+        Visitors { stop, answers }
+    }
+
+    /// They met the site or its maintenance page and nothing else; gives the seconds of the page.
+    fn go(self) -> f64 {
+        self.stop.store(true, Ordering::Relaxed);
+        let answers = self.answers.join().unwrap();
+        for (_, status, body) in &answers {
+            let page = status == "503" && body.contains("Manutenzione in corso");
+            assert!(status == "200" || page, "a visitor met {status}: {body}");
+        }
+        let closed: Vec<Instant> =
+            answers.iter().filter(|(_, status, _)| status == "503").map(|(at, _, _)| *at).collect();
+        match (closed.first(), closed.last()) {
+            (Some(first), Some(last)) => (*last - *first).as_secs_f64(),
+            _ => 0.0,
+        }
+    }
+}
+
+#[test]
+#[allow(clippy::print_stderr, reason = "the figures of an upgrade")]
+fn a_tenant_comes_to_another_release_with_visitors_beside_a_frozen_one_is_left_alone_and_the_code_goes_back() {
+    let (lab, host) = seeded();
+    to_the_first(lab, host);
+    let policy = policy(lab, "healthy_seconds: 2, soak_seconds: 4, canary: [lozza]");
+    let frozen = "\nmaintenance: { frozen: [{ from: 2000-01-01, to: 2999-12-31, why: elezioni comunali }] }\n";
+    let frozen = lab.edit(&lab.varese().join("members/malnate.yml"), |text| text + frozen);
+    let before = content(host);
+    let visitors = Visitors::come(lab, host);
+    let words =
+        ["--format", "json", "upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--member", "malnate", "--yes"];
+    let run = when_free(lab, &words).ends_with(0);
+    let seen = visitors.go();
+    let record = record(&run);
+    let outage = record["opened"].as_i64().unwrap() - record["closed"].as_i64().unwrap();
+    eprintln!("outage: {outage} s by the host's clock, {seen:.1} s seen by visitors");
+    assert!(seen > 0.5, "visitors met the maintenance page");
+    assert!((seen - outage as f64).abs() < 3.0, "{seen} s seen, {outage} s recorded");
+    let plan: Vec<Value> = run.objects().into_iter().filter(|object| object["type"] == "upgrade_plan").collect();
+    let malnate = plan.iter().find(|line| line["tenant"] == "c_e863-albo").unwrap();
+    assert_eq!(malnate["left_alone"], "frozen until 2999-12-31: elezioni comunali");
+    drop(frozen);
+    assert!(release(host).contains("1.1.0"));
+    assert_eq!(content(host), before);
+    let kinds = "runuser -u postgres -- psql -qtA -d c_e707_albo -c 'select count(*) from notice where kind is null'";
+    assert_eq!(on("db1", kinds), "0", "the migration was here");
+    let file = std::fs::read_to_string(lab.inventory().join("members/lozza.yml")).unwrap();
+    assert!(file.ends_with("applications:\n  albo:\n    release: 1.1.0\n"), "{file}");
+    drop(policy);
+    lab.is_converged();
+    when_free(lab, &["upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--yes"])
+        .ends_with(0)
+        .says("1 tenant already there");
+    // By hand to another release: that is no apply.
+    let by_hand = lab.edit(&lab.inventory().join("members/lozza.yml"), |text| text.replace("1.1.0", "2.0.0"));
+    lab.comuni(&["apply", "--yes"])
+        .ends_with(1)
+        .says("does not change the release")
+        .says("comuni upgrade albo --to 2.0.0");
+    drop(by_hand);
+    assert!(release(host).contains("1.1.0"));
+    publish(host, "scritto sulla nuova");
+    when_free(lab, &["rollback", "albo", "--member", "lozza", "--yes"])
+        .ends_with(0)
+        .says("nothing that was written is lost");
+    assert!(release(host).contains("1.0.0"));
+    assert_eq!(published("scritto sulla nuova"), "1");
+    lab.is_converged();
+}
+
+#[test]
+fn a_migration_that_fails_half_way_brings_the_tenant_back_with_its_data_and_the_run_stops() {
+    let (lab, host) = seeded();
+    to_the_first(lab, host);
+    let policy = policy(lab, "healthy_seconds: 2, soak_seconds: 2");
+    let before = content(host);
+    let run = upgrade(lab, "1.3.0").ends_with(1).says("healthy on 1.0.0 again, with its data as they were");
+    let record = record(&run);
+    assert_eq!(record["ending"], "went_back");
+    assert!(record["words"].as_str().unwrap().contains("migrate"), "its own words are kept: {record}");
+    assert_eq!(record["kept"].as_array().unwrap().len(), 2, "what failed is kept for study: {record}");
+    assert_eq!(content(host), before);
+    assert_eq!(https(lab, host, SITE, "/health").0, "200");
+    drop(policy);
+    lab.is_converged();
+}
+
+#[test]
+fn who_is_unhealthy_at_the_gate_goes_back_with_its_data_and_who_is_later_goes_back_with_all_that_was_written() {
+    let (lab, host) = seeded();
+    to_the_first(lab, host);
+    // 1.2.0 is well for 20 seconds.
+    let strict = policy(lab, "healthy_seconds: 30, soak_seconds: 1");
+    let before = content(host);
+    let run = upgrade(lab, "1.2.0").ends_with(1).says("the cache of pages is full");
+    assert_eq!(record(&run)["ending"], "went_back");
+    assert_eq!(content(host), before);
+    drop(strict);
+    lab.is_converged();
+    let hasty = policy(lab, "healthy_seconds: 1, soak_seconds: 60");
+    let (published_on, writer) = (
+        host,
+        std::thread::spawn(move || {
+            let began = Instant::now();
+            while !tries_on(host, &format!("curl --silent --unix-socket {SOCKET} http://localhost/version"))
+                .1
+                .contains("1.2.0")
+            {
+                assert!(began.elapsed() < Duration::from_secs(200), "1.2.0 did not come");
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            // Until the page is gone, nobody else writes either.
+            while tries_on(host, "test -e /var/lib/comuni-maintenance/c_e707-albo").0 == 0 {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            publish(host, "scritto dopo");
+        }),
+    );
+    let run = upgrade(lab, "1.2.0").ends_with(1).says("nothing that was written is lost");
+    writer.join().unwrap();
+    assert_eq!(record(&run)["ending"], "code_back");
+    assert!(release(published_on).contains("1.0.0"));
+    assert_eq!(published("scritto dopo"), "1");
+    drop(hasty);
+    lab.is_converged();
+}
+
+#[test]
+fn a_release_that_requires_another_is_reached_through_it_and_going_back_from_it_says_what_is_lost() {
+    let (lab, host) = seeded();
+    to_the_first(lab, host);
+    let policy = policy(lab, "healthy_seconds: 1, soak_seconds: 1");
+    let before = content(host);
+    let run = upgrade(lab, "2.0.0").ends_with(0);
+    assert_eq!(record(&run)["path"], serde_json::json!(["1.1.0", "2.0.0"]));
+    assert!(release(host).contains("2.0.0"));
+    assert_eq!(content(host), before);
+    lab.is_converged();
+    publish(host, "scritto sulla 2");
+    when_free(lab, &["rollback", "albo", "--member", "lozza"]).ends_with(64).says("ALL THAT WAS WRITTEN SINCE");
+    assert!(release(host).contains("2.0.0"), "nobody agreed");
+    when_free(lab, &["rollback", "albo", "--member", "lozza", "--yes"]).ends_with(0);
+    assert!(release(host).contains("1.0.0"));
+    assert_eq!(content(host), before);
+    drop(policy);
+    lab.is_converged();
+}
+
+#[test]
+fn an_archive_that_is_not_what_it_must_be_stops_before_anything_is_stopped() {
+    let (lab, host) = seeded();
+    to_the_first(lab, host);
+    let archive = lab.varese().join("releases/albo-1.1.0.tar.gz");
+    let right = std::fs::read(&archive).unwrap();
+    std::fs::write(&archive, b"something else").unwrap();
+    let visitors = Visitors::come(lab, host);
+    let run = upgrade(lab, "1.1.0");
+    std::fs::write(&archive, right).unwrap();
+    assert!(visitors.go() < 0.1, "nobody met the maintenance page");
+    run.ends_with(65).says("the archive has the sha256");
+    lab.is_converged();
+}
+
+#[test]
+fn a_second_technician_sees_who_is_at_the_tenant() {
+    let (lab, host) = seeded();
+    to_the_first(lab, host);
+    let held = std::process::Command::new(crate::harness::root().join("tests/lab/lab"))
+        .args(["exec", host, "--", "flock", "/run/comuni/tenants/c_e707-albo.lock", "sleep", "419"])
+        .spawn();
+    let mut held = held.unwrap();
+    crate::harness::eventually("the lock is held", Duration::from_secs(10), || {
+        tries_on(host, "pgrep -f '^sleep 419$'").0 == 0
+    });
+    let run = lab.comuni(&["upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--yes"]);
+    on(host, "pkill -f '^sleep 419$'");
+    held.wait().unwrap();
+    run.ends_with(6).says("c_e707-albo is busy");
+    assert!(release(host).contains("1.0.0"));
+}
+
+const UPGRADE: [&str; 7] = ["upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--yes"];
+
+fn one(seed: usize) -> [usize; 1] {
+    [3 + seed % 14]
+}
+
+/// However it was cut off: an apply keeps away from it, and the next run brings it wholly to the one or the other, with no
+/// row lost.
+fn is_brought_to_an_end(lab: &Lab, host: &str, before: &str, what: &str, resume: bool) {
+    let under_way = tries_on(host, &format!("test -e /var/lib/comuni/upgrade/{TENANT}.json")).0 == 0;
+    if under_way {
+        let busy = when_free(lab, &["backup", "run", "--member", "lozza"]);
+        assert!(busy.text().contains("comuni upgrade albo --resume"), "{what}: {}", busy.text());
+    }
+    let words: &[&str] = if resume { &["upgrade", "albo", "--resume", "--yes"] } else { &UPGRADE };
+    let run = when_free(lab, words);
+    // A run that had come to its end has nothing to go on with.
+    assert!(run.status == 0 || (resume && run.status == 64), "{what}: {}", run.text());
+    assert!(tries_on(host, &format!("test -e /var/lib/comuni/upgrade/{TENANT}.json")).0 != 0, "{what}: a note is left");
+    assert_eq!(content(host), before, "{what}");
+    assert_eq!(https(lab, host, SITE, "/health").0, "200", "{what}");
+    assert!(release(host).contains("1.1.0"), "{what}: {}", run.text());
+}
+
+#[test]
+fn control_killed_at_a_step_of_an_upgrade() {
+    let (lab, host) = seeded();
+    for step in steps(one) {
+        to_the_first(lab, host);
+        let policy = policy(lab, "healthy_seconds: 1, soak_seconds: 1");
+        let before = content(host);
+        let killed = killed_at(lab, &UPGRADE, step, is_step, kill_here);
+        is_brought_to_an_end(lab, host, &before, &format!("control killed at step {step}"), step % 2 == 0);
+        drop(policy);
+        lab.is_converged();
+        if !killed {
+            assert!(step > 10, "there are at least ten steps to kill at, not {step}");
+            break;
+        }
+    }
+    to_the_first(lab, host);
+}
+
+#[test]
+fn host_half_killed_at_a_step_of_an_upgrade() {
+    let (lab, host) = seeded();
+    for step in steps(one) {
+        to_the_first(lab, host);
+        let policy = policy(lab, "healthy_seconds: 1, soak_seconds: 1");
+        let before = content(host);
+        let killed = killed_at(lab, &UPGRADE, step, is_step, |_| kill_host_halves(&[host, "db1"]));
+        is_brought_to_an_end(lab, host, &before, &format!("host half killed at step {step}"), false);
+        drop(policy);
+        lab.is_converged();
+        if !killed {
+            break;
+        }
+    }
+    to_the_first(lab, host);
+}
