@@ -97,7 +97,7 @@ pub enum Answer {
     /// How the tenant stands.
     Stands {
         /// The upgrade that is under way.
-        note: Option<Note>,
+        note: Option<Box<Note>>,
         /// The release of what was applied last; none when nothing was.
         release: Option<String>,
     },
@@ -117,7 +117,7 @@ pub fn step(machine: &mut dyn Machine, tenant: &str, by: &str, release: Option<S
     let begun =
         || note.clone().ok_or_else(|| Failure::operation(format!("no upgrade of {tenant} is under way on this host")));
     match step {
-        Step::Look => return Ok(Answer::Stands { note, release }),
+        Step::Look => return Ok(Answer::Stands { note: note.map(Box::new), release }),
         Step::Begin(begin) => {
             if let Some(note) = &note {
                 return Err(Failure::operation(note.words(tenant)));

@@ -73,7 +73,7 @@ fn what_does_not_follow_is_refused() {
 fn a_look_says_what_runs_and_what_is_under_way() {
     let mut host = host();
     let stands = |host: &mut Fake| match takes(host, &Step::Look).unwrap() {
-        Answer::Stands { note, release } => (note.map(|note| note.to), release.unwrap()),
+        Answer::Stands { note, release } => (note.map(|note| note.to.clone()), release.unwrap()),
         other => panic!("{other:?}"),
     };
     assert_eq!(stands(&mut host), (None, "1.0.0".to_string()));

@@ -42,7 +42,7 @@ pub(super) fn all(procedure: &mut Procedure, tenants: &[Tenant], out: &Out) -> B
 fn judged(tenant: &str, acted: Acted) -> Result<Found> {
     match acted {
         Acted::Upgraded(answer) => match *answer {
-            Answer::Stands { note, release } => Ok(Found { note, release }),
+            Answer::Stands { note, release } => Ok(Found { note: note.map(|note| *note), release }),
             other => Err(Failure::operation(format!("{tenant}: the host answered something else: {other:?}"))),
         },
         Acted::Busy(holder) => Err(Failure::new(Kind::Busy, format!("{tenant} is busy: {}", held(&holder)))

@@ -209,7 +209,9 @@ impl Came {
                 record.ending.word()
             ));
         }
-        let all = self.records.len() + self.waiting;
+        // One that was brought to an end first may come again.
+        let tenants: BTreeSet<&str> = self.records.iter().map(|record| record.tenant.as_str()).collect();
+        let all = tenants.len() + self.waiting;
         text.push_str(&format!("{} of {} upgraded", self.done(), counted(all, "tenant")));
         if self.waiting > 0 {
             text.push_str(&format!("; the run stopped, {} not begun with", self.waiting));
