@@ -114,7 +114,7 @@ pub struct Check {
 }
 
 /// An address of a name server, with its port when it is not 53.
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let bare = text.parse().map(|ip| SocketAddr::new(ip, 53));
     bare.or_else(|_| text.parse()).map_err(|_| "not an IP address, nor one with a port (192.0.2.1:5353)".to_string())
 }

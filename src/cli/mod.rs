@@ -1,10 +1,11 @@
 //! The command line: clap types and help texts. What a verb does is in `commands`.
 
 mod backup;
+mod dns;
 mod hosts;
 mod monitoring;
+mod onboard;
 mod report;
-mod dns;
 mod selection;
 mod upgrade;
 
@@ -16,6 +17,7 @@ pub use backup::{Backup, Restore, Tenants, Verify};
 pub use dns::{Check, Dns};
 pub use hosts::Hosts;
 pub use monitoring::{Monitoring, MonitoringCheck, Silencing};
+pub use onboard::{BodyKind, Onboard, Wished, ZoneMode};
 pub use report::{CostsReport, Report, RestoreTestReport};
 pub use selection::{Selectors, Way};
 pub use upgrade::{Rollback, Upgrade};
@@ -134,6 +136,22 @@ pub enum Verb {
         #[arg(long, value_name = "WHAT")]
         allow: Vec<Allowance>,
     },
+    /// Make a body a member: from its name to tenants that answer, are backed up, restored for proof, and watched
+    ///
+    /// The comune is found in the register of ISTAT that is built in. Its file is shown and written; secrets are made; the plan
+    /// of this member alone is shown and applied; then all is proven: the tenants answer over HTTPS, the name servers have
+    /// their names, the first backup is taken and restored, and the monitoring sees them. Only then `joining` becomes `active`.
+    /// A run that failed or was cut off anywhere goes on when the same command is typed again.
+    #[command(after_help = "\
+Examples:
+  comuni onboard Cunardo
+  comuni onboard Cunardo --applications albo --zone comune.cunardo.va.it --mode subzone --yes
+  comuni onboard \"Comunità Montana Valli del Verbano\" --kind comunita_montana --code cm_verbano --size small
+  comuni onboard --from comuni.csv --yes
+
+Exit codes: 0 active; 2 all is done but records that others must set; 3 some bodies and not others; 1, 4, 5, 7 a step failed, and is named;
+64 the body or its wishes are not clear; 65 the inventory is invalid")]
+    Onboard(Box<Onboard>),
     /// Say with your ssh key that a saved plan may be applied
     ///
     /// Shows the plan, asks, and adds who signed, when and the signature to its file. Whoever applies the plan sees it, and
@@ -432,6 +450,7 @@ impl Verb {
             Verb::Schema { .. } => "schema",
             Verb::Plan { .. } => "plan",
             Verb::Apply { .. } => "apply",
+            Verb::Onboard(_) => "onboard",
             Verb::SignOff { .. } => "sign-off",
             Verb::Secrets(_) => "secrets",
             Verb::Backup(_) => "backup",

@@ -1,16 +1,15 @@
 //! `comuni history`: past runs, from the chains of the control host and from the outbox.
 
-use std::sync::Arc;
-
 use super::inventory::read;
-use super::survey::{connect, control_host};
+use super::past;
 use crate::cli::{Global, Way};
-use crate::evidence::history::{Chains, Filter, HistoryLine, merge};
-use crate::evidence::{Outbox, Who, clock};
+use crate::evidence::history::{Filter, HistoryLine};
+use crate::evidence::{Who, clock};
 use crate::failure::{Failure, Kind, Result};
+use crate::fleet::Evidence;
 use crate::inventory::select;
 use crate::report::json::Object;
-use crate::report::{Out, Progress, table};
+use crate::report::{Out, table};
 
 /// Records of each chain that are read when nobody asked for so many: a year of nightly and daily runs.
 const NEWEST: u32 = 2000;
@@ -32,22 +31,16 @@ pub(super) fn run(
         })
         .transpose()?;
     let since = since.map(|text| Filter::since(text, clock::now())).transpose()?;
-    let control = control_host(&inventory).ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
-    let progress = Arc::new(Progress::new(out.clone(), "history", true));
-    let sign = Arc::new(|_: &str, _| Err("nothing is signed here".to_string()));
-    let fleet = connect(&inventory, &[control], way, &progress, sign, out)?;
-    let read = fleet.read_evidence(control, NEWEST.max(last));
-    fleet.end();
-    progress.finish();
-    let (chains, unreachable) = match read {
-        Ok(evidence) => (Chains { lines: evidence.chains, broken: evidence.broken }, None),
+    let read = past::evidence(&inventory, "history", NEWEST.max(last), way, out);
+    let (evidence, unreachable) = match read {
+        Ok(evidence) => (evidence, None),
+        Err(failure) if failure.kind == Kind::Inventory => return Err(failure),
         Err(failure) => {
-            (Chains::default(), Some(failure.context("the evidence could not be read, this is only the outbox")))
+            (Evidence::default(), Some(failure.context("the evidence could not be read, this is only the outbox")))
         }
     };
-    let broken = !chains.broken.is_empty();
-    let outbox = Outbox::of(&inventory, |name| std::env::var_os(name))?.undelivered()?;
-    let history = merge(&chains, &outbox).filtered(&Filter { member, verb: None, since, last: Some(last as usize) });
+    let broken = !evidence.broken.is_empty();
+    let history = past::history(&inventory, evidence)?.filtered(&Filter { member, verb: None, since, last: Some(last as usize) });
     let mut rows = vec![
         ["WHEN", "VERB", "WHO", "EXIT", "FIXED", "FAILED", "PLANNED BY", "SIGNED OFF BY", "INVENTORY"]
             .map(String::from)

@@ -12,6 +12,8 @@ mod hosts;
 mod inventory;
 mod manual;
 mod monitoring;
+mod onboard;
+mod past;
 mod plan;
 mod procedure;
 mod records;
@@ -51,6 +53,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
         Verb::Apply { plan_file: Some(file), way, yes, allow, .. } => {
             apply::run_saved(global, file, way, *yes, allow, out)
         }
+        Verb::Onboard(wanted) => onboard::run(global, wanted, out),
         Verb::SignOff { plan_file, key, yes } => saved::sign_off(plan_file, key, *yes, out),
         Verb::Backup(what) => backup::run(global, what, out),
         Verb::Upgrade(options) => upgrade::run(global, options, out),

@@ -16,7 +16,7 @@ mod documentation;
 pub use outbox::{Outbox, Pending, Running, Undelivered, state};
 pub use record::{
     ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, PlanRecord, Record, RecordKind,
-    SelectionRecord, SignOffRecord, VERSION, Who,
+    SelectionRecord, SignOffRecord, StepRecord, VERSION, Who,
 };
 pub use revision::{Contained, Revision, current};
 pub use upgrade::{UpgradeEnding, UpgradeRecord};

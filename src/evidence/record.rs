@@ -56,6 +56,9 @@ pub struct Record {
     /// What became of one tenant's upgrade; left out when it was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Box<UpgradeRecord>>,
+    /// The steps of a procedure that has several, in their order; left out when it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepRecord>,
     /// Exit code of the command; left out when it was killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u8>,
@@ -194,6 +197,21 @@ pub struct ChangeRecord {
     pub action: Action,
 }
 
+/// One step of a procedure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepRecord {
+    /// Its name.
+    pub step: String,
+    /// When it ended, ISO 8601 with the offset of Italy.
+    pub ended: String,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
+    /// How it ended.
+    pub result: Ending,
+    /// What was found or done, or why not.
+    pub detail: String,
+}
+
 /// One failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureRecord {
@@ -234,6 +252,7 @@ impl Record {
             failures: Vec::new(),
             verification: None,
             upgrade: None,
+            steps: Vec::new(),
             exit_code: None,
         })
     }

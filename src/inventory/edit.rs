@@ -26,10 +26,25 @@ pub fn pin_host_key(folder: &Path, host: &str, key: &str) -> Result<PathBuf> {
 /// # Errors
 /// As [`pin_host_key`].
 pub fn set_release(folder: &Path, member: &str, application: &str, release: &str) -> Result<PathBuf> {
+    let path = members(folder)?.join(format!("{member}.yml"));
+    write(&path, MEMBER, &["applications", application, "release"], release)
+}
+
+/// Writes where the membership of a body stands into its file in this folder, never into an included one.
+///
+/// # Errors
+/// As [`pin_host_key`].
+pub fn set_status(folder: &Path, member: &str, status: &str) -> Result<PathBuf> {
+    const FRESH: &str = "# yaml-language-server: $schema=../schema/member.json\nmembership:\n";
+    let members = members(folder)?;
+    write(&members.join(format!("{member}.yml")), FRESH, &["membership", "status"], status)
+}
+
+/// The folder of the members' files, which a folder that includes another may not have yet.
+fn members(folder: &Path) -> Result<PathBuf> {
     let members = folder.join("members");
     std::fs::create_dir_all(&members).map_err(|error| Failure::operation(format!("{}: {error}", members.display())))?;
-    let path = members.join(format!("{member}.yml"));
-    write(&path, MEMBER, &["applications", application, "release"], release)
+    Ok(members)
 }
 
 /// A member's file where the included inventory has all else.
@@ -188,6 +203,25 @@ mod tests {
     use super::*;
 
     const KEY: &str = "ssh-ed25519 AAAA";
+
+    #[test]
+    fn a_status_is_written_in_its_place_and_everything_else_stays() {
+        let set = |text: &str| with_value(text, &["membership", "status"], "active");
+        for (before, after) in [
+            (
+                "# ours\nmembership: { status: joining, since: 2026-11-28 } # new\nname: Ne\n",
+                Some("# ours\nmembership: { status: active, since: 2026-11-28 } # new\nname: Ne\n"),
+            ),
+            (
+                "membership:\n  status: joining   # since spring\n",
+                Some("membership:\n  status: active   # since spring\n"),
+            ),
+            ("membership:\n", Some("membership:\n  status: active\n")),
+            ("membership: joining\n", None),
+        ] {
+            assert_eq!(set(before).as_deref(), after, "{before}");
+        }
+    }
 
     #[test]
     fn a_key_is_written_where_a_person_would_and_everything_else_stays() {

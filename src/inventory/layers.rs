@@ -167,8 +167,9 @@ impl Reader<'_> {
     /// The names of the `.yml` files of a folder. What would be passed over in silence by mistake is an error.
     fn names_in(&mut self, folder: &Path, inner: &str) -> Vec<String> {
         let path = folder.join(inner);
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
+        let mut files: Vec<PathBuf> = self.sources.supposed_in(&path).collect();
+        match fs::read_dir(&path) {
+            Ok(entries) => files.extend(entries.filter_map(|entry| entry.ok().map(|entry| entry.path()))),
             Err(error) => {
                 if path.symlink_metadata().is_ok() {
                     self.whole_file(
@@ -177,11 +178,10 @@ impl Reader<'_> {
                         "make it a folder of `.yml` files",
                     );
                 }
-                return Vec::new();
             }
-        };
-        let mut files: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+        }
         files.sort();
+        files.dedup();
         let mut names = Vec::new();
         for file in files {
             let Some(name) = file.file_name().and_then(|name| name.to_str()) else {

@@ -1,7 +1,7 @@
 //! The way from a folder to an inventory that has passed every check.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::check;
 use super::diagnostics::{Diagnostics, Finding};
@@ -69,10 +69,18 @@ impl Loaded {
 /// # Errors
 /// All that is wrong with it, errors and warnings together. [`crate::failure::Failure`] is made from it (exit 65).
 pub fn load(directory: &Path) -> Result<Loaded, Box<Diagnostics>> {
+    load_with(directory, BTreeMap::new())
+}
+
+/// As [`load`], as if these files, by path, were there or had this text.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(directory: &Path, supposed: BTreeMap<PathBuf, String>) -> Result<Loaded, Box<Diagnostics>> {
     if let Some(nothing) = nothing_there(directory) {
         return Err(Box::new(nothing));
     }
-    let mut sources = Sources::default();
+    let mut sources = Sources::supposing(supposed);
     let mut findings = Vec::new();
     let layers = layers::read(directory, &mut sources, &mut findings);
     let draft = Draft::new(&layers, &mut findings);

@@ -1,5 +1,6 @@
 //! Types, reading with positions, checks, and the ISTAT register. Knows no host's reality.
 
+pub mod capacity;
 mod check;
 pub mod diagnostics;
 mod draft;
@@ -10,6 +11,7 @@ mod layers;
 mod load;
 mod merge;
 pub mod names;
+pub mod newcomer;
 pub mod node;
 mod pattern;
 pub mod register;
@@ -23,7 +25,7 @@ pub mod types;
 pub mod version;
 pub mod zones;
 
-pub use load::{Loaded, Trees, load};
+pub use load::{Loaded, Trees, load, load_with};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -137,7 +137,7 @@ fn nothing(inventory: &Inventory, noun: Noun, selector: &str, known: &[&str]) ->
         [] if noun == Noun::Member && !elsewhere.is_empty() => {
             let titles: Vec<String> = elsewhere.iter().map(|comune| comune.title()).collect();
             failure.hint(format!(
-                "{} is not a member of this consortium: a file in members/ makes it one",
+                "{} is not a member of this consortium: `comuni onboard` makes it one",
                 titles.join(" or ")
             ))
         }

@@ -1,8 +1,9 @@
 //! The files of an inventory: read with limits, kept for the diagnostics, hashed for the digest.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::diagnostics::{Diagnostics, Finding};
 use crate::failure::{Failure, Result as Fallible};
@@ -47,9 +48,21 @@ struct Source {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    /// Files that count as if they were on disk, by path.
+    supposed: BTreeMap<PathBuf, String>,
 }
 
 impl Sources {
+    /// None yet, and these as if they were on disk: what is going to be written is checked before.
+    pub fn supposing(supposed: BTreeMap<PathBuf, String>) -> Sources {
+        Sources { files: Vec::new(), supposed }
+    }
+
+    /// The files below `folder` that are only supposed.
+    pub fn supposed_in<'s>(&'s self, folder: &'s Path) -> impl Iterator<Item = PathBuf> + 's {
+        self.supposed.keys().filter(move |path| path.parent() == Some(folder)).cloned()
+    }
+
     /// Takes in a file as text, for instance one that is not on disk.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
         self.files.push(Source { path: path.into(), text: text.into() });
@@ -61,6 +74,9 @@ impl Sources {
     /// # Errors
     /// The file, and a finding with the remedy; its text is then only what can be shown of it.
     pub fn read(&mut self, path: &Path) -> Result<FileId, (FileId, Box<Finding>)> {
+        if let Some(text) = self.supposed.get(path).cloned() {
+            return Ok(self.add(path.display().to_string(), text));
+        }
         let id = self.add(path.display().to_string(), String::new());
         match read_text(path, id) {
             Ok(text) => self.files[id.0 as usize].text = text,

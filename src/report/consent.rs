@@ -25,6 +25,26 @@ pub fn agreement(out: &Out, question: &str, why: &str, remedy: &str) -> Result<b
     Ok(agrees(&answer))
 }
 
+/// Asks for a line; a bare return takes what is usual.
+///
+/// # Errors
+/// Exit 64 when nobody can be asked: it says why there is something to ask, and the remedy for unattended runs.
+pub fn answer(out: &Out, question: &str, usual: &str, why: &str, remedy: &str) -> Result<String> {
+    somebody_must_be_there(out, why, remedy)?;
+    ask(&match usual {
+        "" => format!("{question}: "),
+        usual => format!("{question} [{usual}]: "),
+    })?;
+    let mut answer = String::new();
+    if io::stdin().lock().read_line(&mut answer).map_err(unreadable)? == 0 {
+        return Err(Failure::usage(format!("{why}, and the questions were not answered")).hint(remedy));
+    }
+    match answer.trim() {
+        "" => Ok(usual.to_string()),
+        answer => Ok(answer.to_string()),
+    }
+}
+
 /// Asks for a name to be typed in full, so that nobody destroys what he did not mean.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use crate::evidence::clock::local_time;
 pub use crate::evidence::documents::Document as BodyDocument;
 pub use crate::evidence::documents::costs::CostsDocument;
 use crate::evidence::documents::fleet::{HostStatus, MemberStatus};
-use crate::evidence::{InventoryRecord, SelectionRecord, Who};
+use crate::evidence::{InventoryRecord, SelectionRecord, StepRecord, Who};
 use crate::failure::Failure;
 use crate::protocol::{Finding, Outcome};
 use crate::resources::{Action, Change, Step};
@@ -151,6 +151,13 @@ pub enum Object {
     Document(BodyDocument),
     /// How the costs of a period are shared: the same content as its text and its page.
     Costs(CostsDocument),
+    /// A step of `onboard` that is over.
+    OnboardStep {
+        /// The member, by the name of its file.
+        member: String,
+        /// What was done.
+        step: StepRecord,
+    },
     /// A step of an apply.
     Step {
         /// Host.

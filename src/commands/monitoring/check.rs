@@ -1,10 +1,11 @@
 //! `comuni monitoring check`: asks, judges, measures, says.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::{asked, watchers};
 use crate::catalog::{Area, Catalog};
-use crate::cli::{Global, MonitoringCheck};
+use crate::cli::{Global, MonitoringCheck, Way};
 use crate::commands::inventory::read;
 use crate::compile::{Selection, compile};
 use crate::disk;
@@ -19,39 +20,14 @@ use crate::report::{Out, table, visible};
 /// Hears the Watchdog, when the inventory names such an address (templates/monitoring/alertmanager.yml.tera).
 const DEAD_MAN: &str = "dead-man";
 
+/// Who waits looks again after so long.
+const AGAIN: Duration = Duration::from_secs(3);
+
 /// # Errors
 /// The worst of what was found: exit 4, 5 or 7.
 pub(super) fn run(global: &Global, options: &MonitoringCheck, out: &Out) -> Result<()> {
     let inventory = read(global, out)?.inventory;
-    let (policy, hosts) = watchers(&inventory)?;
-    let selection = Selection {
-        hosts: hosts.iter().map(|host| host.to_string()).collect(),
-        areas: [Area::Monitoring].into(),
-        ..Selection::default()
-    };
-    let compiled = compile(&inventory, &selection)?;
-    let demands: BTreeMap<&String, Demand> = compiled
-        .catalogs
-        .iter()
-        .map(|(host, catalog)| Ok((host, demand(&inventory, policy, catalog, options)?)))
-        .collect::<Result<_>>()?;
-    let (said, _) = asked(&inventory, &hosts, &questions(), None, ("monitoring check", &options.way), out)?;
-    let mut judged = BTreeMap::new();
-    let mut kinds = Vec::new();
-    for (host, answer) in said {
-        match answer {
-            Ok(monitored) => {
-                let of = judge(&demands[&host], &monitored.answers, monitored.now);
-                kinds.extend(of.findings.iter().map(|finding| finding.trouble.kind()));
-                judged.insert(host, Some(of));
-            }
-            Err(failure) => {
-                out.remark(&format!("{host}: {}", failure.told()));
-                kinds.push(Kind::Inconclusive);
-                judged.insert(host, None);
-            }
-        }
-    }
+    let (judged, kinds) = look(&inventory, options, out)?;
     if let Some(path) = &options.textfile {
         let page = textfile(&judged, clock::now().as_second());
         disk::replace(path, page.as_bytes(), 0o644)
@@ -71,6 +47,77 @@ pub(super) fn run(global: &Global, options: &MonitoringCheck, out: &Out) -> Resu
         // The text above has said it all.
         Some(kind) => Err(Failure::new(kind, "")),
     }
+}
+
+/// Waits until all that watches a member sees all of it. Gives what it sees.
+///
+/// # Errors
+/// What is wrong when the time is over, as [`run`] says it.
+pub(in crate::commands) fn sees(
+    inventory: &Inventory,
+    member: &str,
+    way: &Way,
+    patience: Duration,
+    out: &Out,
+) -> Result<String> {
+    let options = MonitoringCheck {
+        members: vec![member.to_string()],
+        silence_hours: u32::MAX,
+        textfile: None,
+        quiet: true,
+        way: way.clone(),
+    };
+    let until = Instant::now() + patience;
+    loop {
+        let (judged, kinds) = look(inventory, &options, out)?;
+        let Some(kind) = Kind::worst(kinds) else {
+            let (up, all) = judged.values().flatten().fold((0, 0), |(up, all), of| (up + of.up, all + of.targets));
+            return Ok(format!("{up} of {} up", counted(all, "target")));
+        };
+        if Instant::now() >= until {
+            let wrong = judged.values().flatten().flat_map(|of| &of.findings).map(|finding| finding.what.clone());
+            let wrong: Vec<String> = wrong.collect();
+            return Err(Failure::new(kind, format!("not all is watched as it must be:\n  {}", wrong.join("\n  ")))
+                .hint(format!("`comuni monitoring check --member {member}` says what to do")));
+        }
+        std::thread::sleep(AGAIN);
+    }
+}
+
+/// What each host that watches shows, judged, and what that is worth; nothing of one that could not be asked.
+type Looked = (BTreeMap<String, Option<Judged>>, Vec<Kind>);
+
+fn look(inventory: &Inventory, options: &MonitoringCheck, out: &Out) -> Result<Looked> {
+    let (policy, hosts) = watchers(inventory)?;
+    let selection = Selection {
+        hosts: hosts.iter().map(|host| host.to_string()).collect(),
+        areas: [Area::Monitoring].into(),
+        ..Selection::default()
+    };
+    let compiled = compile(inventory, &selection)?;
+    let demands: BTreeMap<&String, Demand> = compiled
+        .catalogs
+        .iter()
+        .map(|(host, catalog)| Ok((host, demand(inventory, policy, catalog, options)?)))
+        .collect::<Result<_>>()?;
+    let (said, _) = asked(inventory, &hosts, &questions(), None, ("monitoring check", &options.way), out)?;
+    let mut judged = BTreeMap::new();
+    let mut kinds = Vec::new();
+    for (host, answer) in said {
+        match answer {
+            Ok(monitored) => {
+                let of = judge(&demands[&host], &monitored.answers, monitored.now);
+                kinds.extend(of.findings.iter().map(|finding| finding.trouble.kind()));
+                judged.insert(host, Some(of));
+            }
+            Err(failure) => {
+                out.remark(&format!("{host}: {}", failure.told()));
+                kinds.push(Kind::Inconclusive);
+                judged.insert(host, None);
+            }
+        }
+    }
+    Ok((judged, kinds))
 }
 
 fn demand(

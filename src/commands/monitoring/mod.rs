@@ -3,6 +3,8 @@
 mod check;
 mod silence;
 
+pub(super) use check::sees;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

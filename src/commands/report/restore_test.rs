@@ -1,21 +1,17 @@
 //! `comuni report restore-test`: the record of restore tests of each body, in Italian, from the evidence.
 
-use std::sync::Arc;
-
 use super::super::inventory::read;
-use super::super::survey::{connect, control_host};
+use super::super::past;
 use super::{maker, written};
 use crate::backup::ladder::Verification;
 use crate::cli::{Global, RestoreTestReport, Way};
-use crate::evidence::Outbox;
 use crate::evidence::documents::restore_test::{Scope, Subject, document};
 use crate::evidence::documents::{Document, page};
-use crate::evidence::history::{Chains, Filter, merge};
 use crate::failure::{Failure, Kind, Result};
 use crate::inventory::names::tenant_id;
 use crate::inventory::{Body, Inventory, select};
 use crate::report::json::Object;
-use crate::report::{Out, Progress};
+use crate::report::Out;
 
 /// Records of each chain that are read: more than a quarter of a year of a province.
 const NEWEST: u32 = 5000;
@@ -66,14 +62,7 @@ fn checked(month: &str) -> Result<String> {
 
 /// All that was proven, the oldest first, and what stands against believing it.
 fn proven(inventory: &Inventory, way: &Way, out: &Out) -> Result<(Vec<Verification>, Vec<String>, bool)> {
-    let control = control_host(inventory).ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
-    let progress = Arc::new(Progress::new(out.clone(), "report", true));
-    let sign = Arc::new(|_: &str, _| Err("nothing is signed here".to_string()));
-    let fleet = connect(inventory, &[control], way, &progress, sign, out)?;
-    let evidence = fleet.read_evidence(control, NEWEST);
-    fleet.end();
-    progress.finish();
-    let evidence = evidence?;
+    let evidence = past::evidence(inventory, "report", NEWEST, way, out)?;
     let broken = !evidence.broken.is_empty();
     let mut problems: Vec<String> = evidence
         .broken
@@ -84,9 +73,7 @@ fn proven(inventory: &Inventory, way: &Way, out: &Out) -> Result<(Vec<Verificati
             )
         })
         .collect();
-    let chains = Chains { lines: evidence.chains, broken: evidence.broken };
-    let outbox = Outbox::of(inventory, |name| std::env::var_os(name))?.undelivered()?;
-    let history = merge(&chains, &outbox).filtered(&Filter::default());
+    let history = past::history(inventory, evidence)?;
     let waiting =
         history.lines.iter().filter(|line| line.writer.is_none() && line.record.verification.is_some()).count();
     if waiting > 0 {

@@ -3,12 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use super::super::capacity;
 use super::super::diagnostics::{Finding, quoted, suggestion};
 use super::super::draft::{Doc, Draft};
 use super::super::names::{self, LONGEST_ACCOUNT};
 use super::super::source::Span;
 use super::super::syntax;
-use super::super::types::{Application, Consortium, Listen, Member, Role, Status, Tenant};
+use super::super::types::{Application, Consortium, Listen, Member, Role, Tenant};
 use super::super::version;
 use super::syntax as report;
 
@@ -277,45 +278,19 @@ fn placement(draft: &Draft, doc: &Doc<Member>, member: &Member, findings: &mut V
     }
 }
 
-/// What one host carries.
-#[derive(Default)]
-struct Load {
-    tenants: Vec<String>,
-    memory_mib: u64,
-}
-
 fn capacity(draft: &Draft, findings: &mut Vec<Finding>) {
     let Some(consortium) = &draft.consortium.typed else { return };
-    let mut loads: BTreeMap<&str, Load> = BTreeMap::new();
-    for (slug, doc) in &draft.members {
-        let Some((member, placement)) =
-            doc.typed.as_ref().and_then(|member| Some((member, member.placement.as_ref()?)))
-        else {
-            continue;
-        };
-        for (name, tenant) in &member.applications {
-            let title = format!("{name} of {slug}");
-            if placement.database != placement.application {
-                loads.entry(&placement.database).or_default().tenants.push(title.clone());
-            }
-            let load = loads.entry(&placement.application).or_default();
-            load.tenants.push(title);
-            // Who leaves is stopped: the data stay, the memory is free.
-            if member.membership.status != Status::Leaving {
-                load.memory_mib +=
-                    names::size(consortium, member, tenant).map_or(0, |(_, size)| u64::from(size.memory_mib));
-            }
-        }
-    }
+    let members = draft.members.iter().filter_map(|(slug, doc)| Some((slug.as_str(), doc.typed.as_ref()?)));
+    let loads = capacity::loads(members, consortium);
     for (name, load) in loads {
-        let Some(doc) = draft.hosts.get(name) else { continue };
+        let Some(doc) = draft.hosts.get(&name) else { continue };
         let Some(capacity) = doc.typed.as_ref().and_then(|host| host.capacity.as_ref()) else { continue };
         let listed = format!("it carries: {}", load.tenants.join(", "));
         if let Some(most) = capacity.tenants
             && load.tenants.len() as u64 > u64::from(most)
         {
             let message =
-                format!("the host {} would carry {} tenants and can carry {most}", quoted(name), load.tenants.len());
+                format!("the host {} would carry {} tenants and can carry {most}", quoted(&name), load.tenants.len());
             let span = doc.tree.place(&["capacity", "tenants"]);
             findings.push(Finding::error(span, message).label("capacity").help(listed.clone()));
         }
@@ -324,7 +299,7 @@ fn capacity(draft: &Draft, findings: &mut Vec<Finding>) {
         {
             let message = format!(
                 "the tenants of {} may use {} MiB of memory together, and it has {most}",
-                quoted(name),
+                quoted(&name),
                 load.memory_mib
             );
             let span = doc.tree.place(&["capacity", "memory_mib"]);

@@ -102,6 +102,16 @@ fn scalars(values: &[String]) -> String {
     values.iter().map(|value| scalar(value)).collect::<Vec<_>>().join(", ")
 }
 
+/// The name of a body stands bare too, as a person would write it.
+pub fn words(text: &str) -> String {
+    const OTHERS: [&str; 8] = ["true", "false", "null", "yes", "no", "on", "off", "y"];
+    let bare = text.starts_with(char::is_alphabetic)
+        && text.ends_with(char::is_alphanumeric)
+        && text.chars().all(|c| c.is_alphanumeric() || " .-'@/".contains(c))
+        && !OTHERS.contains(&text.to_lowercase().as_str());
+    if bare { text.to_string() } else { serde_json::Value::from(text).to_string() }
+}
+
 /// A name stands bare; anything that a reader could take for something else stands in quotes.
 fn scalar(text: &str) -> String {
     let bare = text.starts_with(|c: char| c.is_ascii_lowercase())
