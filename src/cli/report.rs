@@ -20,6 +20,17 @@ Examples:
 
 Exit codes: 0 made, whatever the tests came to; 4 made of evidence that is broken, and says so; 1 the control host cannot be reached")]
     RestoreTest(RestoreTestReport),
+    /// The activation record: who the body is, what runs for it and where, what was proven before it was handed over
+    ///
+    /// It is made of the inventory, of the evidence of `onboard` and `backup verify`, and of what is measured. What is open is
+    /// said plainly.
+    #[command(after_help = "\
+Examples:
+  comuni report activation --member cunardo
+  comuni report activation --member cunardo --html attivazione.html
+
+Exit codes: 0 made, whatever is open; 4 made of evidence that is broken, and says so; 1 the control host cannot be reached")]
+    Activation(ActivationReport),
     /// How the costs of a period are shared: what was paid, by which rule each body bears what, and what it saves
     ///
     /// It is made of `costs:` in consortium.yml alone, exact to the cent. What is not known is `nessun dato`.
@@ -46,6 +57,20 @@ pub struct RestoreTestReport {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// How to reach the control host.
+    #[command(flatten)]
+    pub way: Way,
+}
+
+/// What `report activation` takes.
+#[derive(Debug, Args)]
+pub struct ActivationReport {
+    /// This member (name, slug, code or glob); can be repeated
+    #[arg(long = "member", value_name = "MEMBER", required = true)]
+    pub members: Vec<String>,
+    /// Write also one page to print, without scripts and without anything from elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How to reach the control host and the one that watches.
     #[command(flatten)]
     pub way: Way,
 }

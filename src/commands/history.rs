@@ -40,7 +40,8 @@ pub(super) fn run(
         }
     };
     let broken = !evidence.broken.is_empty();
-    let history = past::history(&inventory, evidence)?.filtered(&Filter { member, verb: None, since, last: Some(last as usize) });
+    let history =
+        past::history(&inventory, evidence)?.filtered(&Filter { member, verb: None, since, last: Some(last as usize) });
     let mut rows = vec![
         ["WHEN", "VERB", "WHO", "EXIT", "FIXED", "FAILED", "PLANNED BY", "SIGNED OFF BY", "INVENTORY"]
             .map(String::from)

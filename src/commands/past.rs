@@ -35,13 +35,7 @@ pub(super) fn evidence(
 ///
 /// # Errors
 /// When it cannot be reached or there is none; the records stay in the outbox.
-pub(super) fn deliver(
-    inventory: &Inventory,
-    outbox: &Outbox,
-    verb: &'static str,
-    way: &Way,
-    out: &Out,
-) -> Result<()> {
+pub(super) fn deliver(inventory: &Inventory, outbox: &Outbox, verb: &'static str, way: &Way, out: &Out) -> Result<()> {
     let (fleet, progress) = to_control(inventory, verb, way, out)?;
     let delivered = records::deliver(outbox, &fleet, control_host(inventory));
     fleet.end();

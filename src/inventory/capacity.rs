@@ -57,9 +57,9 @@ pub fn place(
     wanted: (Option<&str>, Option<&str>),
 ) -> Result<Placement, String> {
     let choose = |role: Role, word: &str, memory_mib: u64, wanted: Option<&str>| {
-        let of_role = hosts.iter().filter(|(name, host)| {
-            host.roles.contains(&role) && wanted.is_none_or(|wanted| wanted == name.as_str())
-        });
+        let of_role = hosts
+            .iter()
+            .filter(|(name, host)| host.roles.contains(&role) && wanted.is_none_or(|wanted| wanted == name.as_str()));
         let mut free: Vec<(Reverse<u64>, &str)> = Vec::new();
         let mut full = Vec::new();
         for (name, host) in of_role {
@@ -105,7 +105,8 @@ mod tests {
 
     fn hosts(stated: &[(&str, Role, Option<(u32, u32)>)]) -> BTreeMap<String, Host> {
         let host = |(name, role, capacity): &(&str, Role, Option<(u32, u32)>)| {
-            let capacity = capacity.map(|(tenants, memory)| serde_json::json!({ "tenants": tenants, "memory_mib": memory }));
+            let capacity =
+                capacity.map(|(tenants, memory)| serde_json::json!({ "tenants": tenants, "memory_mib": memory }));
             let host = serde_json::json!({ "address": "192.0.2.1", "roles": [role], "capacity": capacity });
             (name.to_string(), serde_json::from_value(host).unwrap())
         };
@@ -137,8 +138,7 @@ mod tests {
 
     #[test]
     fn a_host_that_is_named_must_have_the_role_and_the_room() {
-        let hosts =
-            hosts(&[("app1", Role::Application, Some((1, 1024))), ("db1", Role::Database, Some((60, 1)))]);
+        let hosts = hosts(&[("app1", Role::Application, Some((1, 1024))), ("db1", Role::Database, Some((60, 1)))]);
         let none = BTreeMap::new();
         assert_eq!(place(&hosts, &none, (1, 256), (Some("app1"), None)).unwrap().database, "db1");
         assert!(place(&hosts, &none, (1, 256), (Some("db1"), None)).unwrap_err().contains("there is no host db1 with"));

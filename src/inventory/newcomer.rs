@@ -168,7 +168,8 @@ pub fn give_ports(inventory: &Inventory, taken: &mut Vec<(String, u16)>, newcome
         let used = |port: &u16| {
             let others = inventory.members.values().flat_map(|body| body.tenants.values());
             let mut others = others.filter(|plan| plan.application_host == placement.application);
-            others.any(|plan| plan.tenant.port == Some(*port)) || taken.contains(&(placement.application.clone(), *port))
+            others.any(|plan| plan.tenant.port == Some(*port))
+                || taken.contains(&(placement.application.clone(), *port))
         };
         tenant.port = (FIRST_PORT..u16::MAX).find(|port| !used(port));
         taken.extend(tenant.port.map(|port| (placement.application.clone(), port)));
@@ -194,7 +195,9 @@ fn memory(inventory: &Inventory, member: &Member) -> Result<u64> {
         size.map(|(_, size)| u64::from(size.memory_mib)).ok_or_else(|| {
             let why = match &tenant.size {
                 Some(size) => format!("there is no size class `{size}`"),
-                None => format!("the size of the tenants of {} cannot be told: its residents are not known", member.name),
+                None => {
+                    format!("the size of the tenants of {} cannot be told: its residents are not known", member.name)
+                }
             };
             Failure::usage(why).hint(format!("--size, of: {}", sizes.join(", ")))
         })

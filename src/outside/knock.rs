@@ -58,8 +58,7 @@ pub fn knock(page: &Page, authority: &str) -> Result<(), String> {
         .proxy(None)
         .timeout_global(Some(PATIENCE))
         .build();
-    let agent =
-        Agent::with_parts(config, DefaultConnector::default(), Fixed(SocketAddr::new(page.address, page.port)));
+    let agent = Agent::with_parts(config, DefaultConnector::default(), Fixed(SocketAddr::new(page.address, page.port)));
     let mut request = Request::builder()
         .method(page.method.as_str())
         .uri(format!("https://{}:{}{}", page.name, page.port, page.path));

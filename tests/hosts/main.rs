@@ -44,3 +44,6 @@ mod secrets;
 mod software;
 mod upgrade;
 mod waysin;
+// So does this, for who has joined can only leave: behind all others.
+#[path = "onboard.rs"]
+mod welcome;

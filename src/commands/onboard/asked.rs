@@ -82,12 +82,7 @@ fn known(inventory: &Inventory, title: &str, wished: &Wished) -> Result<Option<W
 }
 
 /// What is going to be written, as if it were there already: the whole inventory passes its checks.
-fn fits(
-    global: &Global,
-    inventory: &Inventory,
-    new: &mut BTreeMap<PathBuf, String>,
-    made: &Newcomer,
-) -> Result<()> {
+fn fits(global: &Global, inventory: &Inventory, new: &mut BTreeMap<PathBuf, String>, made: &Newcomer) -> Result<()> {
     let folder = global.inventory.clone().unwrap_or_else(|| inventory.directory.clone());
     let path = folder.join("members").join(format!("{}.yml", made.slug));
     if new.contains_key(&path) {

@@ -7,12 +7,15 @@ mod proof;
 mod spreadsheet;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use self::asked::Who;
 use self::walk::{Walk, elapsed};
 use super::inventory::read;
+use super::survey::{Scope, prepare};
 use super::{apply, past, secrets};
+use crate::catalog::Area;
 use crate::cli::{Global, Onboard, Selectors};
 use crate::disk;
 use crate::evidence::Outbox;
@@ -20,6 +23,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::inventory::diagnostics::counted;
 use crate::inventory::newcomer::Newcomer;
 use crate::inventory::{Inventory, edit};
+use crate::protocol::Mode;
 use crate::report::{Out, agreement, table};
 
 /// # Errors
@@ -37,7 +41,9 @@ pub(super) fn run(global: &Global, wanted: &Onboard, out: &Out) -> Result<()> {
         match who {
             Ok(Who::Active(slug)) => {
                 already += 1;
-                out.text(&format!("{title} is a member already: `comuni apply --member {slug}` brings what is missing\n"));
+                out.text(&format!(
+                    "{title} is a member already: `comuni apply --member {slug}` brings what is missing\n"
+                ));
             }
             Ok(Who::Joining(slug)) => walks.push(Walk::new(slug, title)),
             Ok(Who::New(newcomer)) => {
@@ -49,6 +55,9 @@ pub(super) fn run(global: &Global, wanted: &Onboard, out: &Out) -> Result<()> {
     }
     write(&inventory, &newcomers, wanted, out)?;
     let result = if walks.is_empty() { Ok(()) } else { together(global, wanted, &mut walks, out) };
+    if result.is_ok() && !walks.is_empty() {
+        machines(global, wanted, out)?;
+    }
     let records = record(global, &walks, wanted, out);
     told(&walks, &refused, began, out);
     result.and(records)?;
@@ -93,6 +102,7 @@ fn together(global: &Global, wanted: &Onboard, walks: &mut [Walk], out: &Out) ->
         })
     });
     walks.iter_mut().for_each(|walk| walk.add("secrets", &made));
+    walk::told("secrets", &made, out);
     made.1?;
     walk::heading("apply", walks, out);
     let applied = walk::timed(|| applied(global, all(walks), wanted, out));
@@ -109,6 +119,7 @@ fn together(global: &Global, wanted: &Onboard, walks: &mut [Walk], out: &Out) ->
         }
         _ => walks.iter_mut().for_each(|walk| walk.add("apply", &applied)),
     }
+    walk::told("apply", &applied, out);
     if let Err(failure) = applied.1
         && stops(&failure)
     {
@@ -133,6 +144,24 @@ fn applied(global: &Global, members: Vec<String>, wanted: &Onboard, out: &Out) -
     let selectors = Selectors { members, ..Selectors::default() };
     apply::run(global, &selectors, &wanted.way, wanted.yes, &[], out)?;
     Ok("as the inventory says".to_string())
+}
+
+/// What the machines themselves need now that they carry more. It may restart what serves the others: it is told and not done.
+fn machines(global: &Global, wanted: &Onboard, out: &Out) -> Result<()> {
+    let selectors = Selectors { areas: vec![Area::Host], ..Selectors::default() };
+    let prepared = prepare(global, Scope::Selected(&selectors), &wanted.way, out)?;
+    let survey = prepared.ask(&wanted.way, Mode::Plan, &BTreeSet::new(), out)?;
+    survey.progress.finish();
+    let counts = survey.plan().counts();
+    survey.fleet.end();
+    if counts.pending() {
+        out.remark(&format!(
+            "\nthe machines need {} now that they carry more: `comuni plan --area host` shows it, `comuni apply --area host` \
+             brings it; what it restarts is down for a moment for everybody on it",
+            counted(counts.fixes() as usize, "change")
+        ));
+    }
+    Ok(())
 }
 
 /// One record for each body, brought to the control host.
@@ -161,7 +190,11 @@ fn told(walks: &[Walk], refused: &[(String, Failure)], began: Instant, out: &Out
         out.text(&format!("\n{}", table(&rows)));
     }
     let active = walks.iter().filter(|walk| walk.is_well()).count();
-    out.text(&format!("{active} of {} active, in {}\n", counted(walks.len() + refused.len(), "body"), elapsed(began)));
+    match walks.len() + refused.len() {
+        0 => {}
+        1 => out.text(&format!("{active} of 1 body active, in {}\n", elapsed(began))),
+        all => out.text(&format!("{active} of {all} bodies active, in {}\n", elapsed(began))),
+    }
     for (title, failure) in refused {
         out.remark(&format!("{title}: {}", failure.told()));
     }

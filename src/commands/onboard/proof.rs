@@ -79,12 +79,16 @@ fn answers(inventory: &Inventory, body: &Body) -> Result<String> {
             status: asked.status,
             contains: asked.contains,
         };
-        let granted = inventory.applications.get(&plan.application).map_or(0, |of| of.runtime.start_seconds.unwrap_or(0));
+        let granted =
+            inventory.applications.get(&plan.application).map_or(0, |of| of.runtime.start_seconds.unwrap_or(0));
         let until = Instant::now() + ANSWERS.max(Duration::from_secs(u64::from(granted)));
         while let Err(why) = knock(&page, authority) {
             if Instant::now() >= until {
-                return Err(Failure::operation(format!("https://{} does not answer: {why}", page.name))
-                    .hint(format!("`journalctl -u comuni-{}` on {} says more", tenant_id(&body.code, &plan.application), plan.application_host)));
+                return Err(Failure::operation(format!("https://{} does not answer: {why}", page.name)).hint(format!(
+                    "`journalctl -u comuni-{}` on {} says more",
+                    tenant_id(&body.code, &plan.application),
+                    plan.application_host
+                )));
             }
             std::thread::sleep(AGAIN);
         }
@@ -129,7 +133,9 @@ fn of_others(global: &Global, body: &Body, check: &Check, wanted: &Onboard, out:
             match dns::run(global, &Dns::Check(check.clone()), out) {
                 Ok(()) => return Ok("others serve the records that are needed".to_string()),
                 Err(failure) if matches!(failure.kind, Kind::Interrupted | Kind::Terminated) => return Err(failure),
-                Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_secs(30).min(until - Instant::now())),
+                Err(_) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_secs(30).min(until - Instant::now()))
+                }
                 Err(_) => break,
             }
         }
@@ -153,7 +159,9 @@ fn proven(inventory: &Inventory, body: &Body, wanted: &Onboard, out: &Out) -> Re
         let newest = all.iter().rev().find(|found| found.tenant == tenant);
         match newest {
             Some(found) if found.outcome == Outcome::Pass && found.reached >= Some(wanted.level) => {
-                times.extend(found.rto_milliseconds.map(|back| format!("{tenant} back in {:.1} s", back as f64 / 1000.0)));
+                times.extend(
+                    found.rto_milliseconds.map(|back| format!("{tenant} back in {:.1} s", back as f64 / 1000.0)),
+                );
             }
             _ => return Ok(None),
         }

@@ -7,7 +7,6 @@ use clap::ValueEnum;
 use crate::cli::{BodyKind, Wished, ZoneMode};
 use crate::failure::{Failure, Result};
 use crate::inventory::diagnostics::suggestion;
-use crate::inventory::source::read_file;
 
 const COLUMNS: [&str; 13] = [
     "name",
@@ -34,7 +33,9 @@ pub(super) type Row = (String, Result<Wished>);
 /// # Errors
 /// Wrong usage (64) when it cannot be read as a table, or a column has a name that nobody knows.
 pub(super) fn read(path: &Path, usual: &Wished) -> Result<Vec<Row>> {
-    let text = read_file(path)?;
+    // Not as a file of the inventory is read: spreadsheets begin theirs with a byte order mark.
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))?;
     let text = text.trim_start_matches('\u{feff}');
     let first = text.lines().next().unwrap_or_default();
     let delimiter = if first.contains(';') { b';' } else { b',' };
@@ -99,13 +100,11 @@ fn wished(field: &impl Fn(&str) -> Option<String>, usual: &Wished) -> Result<Wis
 
 fn word<T: ValueEnum>(column: &str, value: Option<String>) -> Result<Option<T>> {
     let Some(value) = value else { return Ok(None) };
-    let known: Vec<String> = T::value_variants()
-        .iter()
-        .filter_map(|word| Some(word.to_possible_value()?.get_name().to_string()))
-        .collect();
-    T::from_str(&value, true).map(Some).map_err(|_| {
-        Failure::usage(format!("`{value}` is no {column}")).hint(format!("one of: {}", known.join(", ")))
-    })
+    let known: Vec<String> =
+        T::value_variants().iter().filter_map(|word| Some(word.to_possible_value()?.get_name().to_string())).collect();
+    T::from_str(&value, true)
+        .map(Some)
+        .map_err(|_| Failure::usage(format!("`{value}` is no {column}")).hint(format!("one of: {}", known.join(", "))))
 }
 
 #[cfg(test)]
@@ -150,7 +149,7 @@ mod tests {
             ("nome\nNe\n", "there is no column `nome`"),
             ("province\nGE\n", "there is no column `name`"),
             ("name\n", "names nobody"),
-            ("name;kind\nNe;comune;albo\n", "unequal"),
+            ("name;kind\nNe;comune;albo\n", "found record with 3 fields"),
         ] {
             let failure = rows(text).unwrap_err();
             assert!(failure.message.contains(told), "{failure:?}");

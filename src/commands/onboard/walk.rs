@@ -40,6 +40,15 @@ pub(super) fn heading(step: &str, walks: &[Walk], out: &Out) {
     out.remark(&format!("== {step}: {who}"));
 }
 
+/// Tells that a step is over.
+pub(super) fn told(step: &str, (milliseconds, result): &Timed, out: &Out) {
+    let detail = match result {
+        Ok(detail) => detail.clone(),
+        Err(failure) => said(step, failure),
+    };
+    out.text(&format!("{step}: {detail} ({:.1} s)\n", *milliseconds as f64 / 1000.0));
+}
+
 /// As a person says it: `9.4 s`, `3 min 20 s`.
 pub(super) fn elapsed(began: Instant) -> String {
     let seconds = began.elapsed().as_secs_f64();
@@ -68,8 +77,8 @@ impl Walk {
         self.add(name, &done);
         if let Some(step) = self.steps.last() {
             out.object(&Object::OnboardStep { member: self.slug.clone(), step: step.clone() });
-            out.text(&format!("{name}: {} ({:.1} s)\n", step.detail, step.milliseconds as f64 / 1000.0));
         }
+        told(name, &done, out);
         match done.1 {
             Err(failure) if matches!(failure.kind, Kind::Interrupted | Kind::Terminated) => Err(failure),
             _ => Ok(()),

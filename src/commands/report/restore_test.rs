@@ -1,20 +1,15 @@
 //! `comuni report restore-test`: the record of restore tests of each body, in Italian, from the evidence.
 
 use super::super::inventory::read;
-use super::super::past;
-use super::{maker, written};
+use super::{handed_out, maker, testimony};
 use crate::backup::ladder::Verification;
-use crate::cli::{Global, RestoreTestReport, Way};
+use crate::cli::{Global, RestoreTestReport};
+use crate::evidence::documents::Document;
 use crate::evidence::documents::restore_test::{Scope, Subject, document};
-use crate::evidence::documents::{Document, page};
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::{Failure, Result};
 use crate::inventory::names::tenant_id;
 use crate::inventory::{Body, Inventory, select};
-use crate::report::json::Object;
 use crate::report::Out;
-
-/// Records of each chain that are read: more than a quarter of a year of a province.
-const NEWEST: u32 = 5000;
 
 /// # Errors
 /// Exit 4 when the evidence is broken, which the document says too; 1 when the control host cannot be reached.
@@ -23,32 +18,18 @@ pub(super) fn run(global: &Global, what: &RestoreTestReport, out: &Out) -> Resul
     let inventory = read(global, out)?.inventory;
     let chosen = select::members(&inventory, members)?;
     let month = month.as_deref().map(checked).transpose()?;
-    let (found, problems, broken) = proven(&inventory, way, out)?;
+    let testimony = testimony(&inventory, way, out)?;
+    let found: Vec<Verification> =
+        testimony.lines.iter().filter_map(|line| line.record.verification.as_deref().cloned()).collect();
     let bodies = chosen.iter().map(|slug| &inventory.members[slug]).filter(|body| !body.tenants.is_empty());
     let documents: Vec<Document> =
-        bodies.map(|body| document(&scope(&inventory, body, month.clone(), &problems), &found)).collect();
+        bodies.map(|body| document(&scope(&inventory, body, month.clone(), &testimony.problems), &found)).collect();
     if documents.is_empty() {
         return Err(
             Failure::usage("these members have no tenant").hint("`comuni show member NAME` tells what a member runs")
         );
     }
-    let texts: Vec<String> = documents.iter().map(Document::text).collect();
-    out.text(&texts.join("\n\n"));
-    if let Some(path) = html {
-        written(path, page(&documents).as_bytes())?;
-        out.remark(&format!("{} can be printed", path.display()));
-    }
-    for document in documents {
-        out.object(&Object::Document(document));
-    }
-    if broken {
-        return Err(Failure::new(
-            Kind::Damage,
-            "the chain of evidence is broken: somebody changed a record; the document says so",
-        )
-        .hint("compare with a backup of the control host; the lines after the first broken one prove nothing"));
-    }
-    Ok(())
+    handed_out(documents, testimony.broken, html.as_deref(), out)
 }
 
 /// `2026-11`.
@@ -58,31 +39,6 @@ fn checked(month: &str) -> Result<String> {
         return Ok(month.to_string());
     }
     Err(Failure::usage(format!("`{month}` is no month")).hint("write it as 2026-11"))
-}
-
-/// All that was proven, the oldest first, and what stands against believing it.
-fn proven(inventory: &Inventory, way: &Way, out: &Out) -> Result<(Vec<Verification>, Vec<String>, bool)> {
-    let evidence = past::evidence(inventory, "report", NEWEST, way, out)?;
-    let broken = !evidence.broken.is_empty();
-    let mut problems: Vec<String> = evidence
-        .broken
-        .iter()
-        .map(|at| {
-            format!(
-                "il registro delle prove è stato alterato o interrotto ({at}): quanto segue quel punto non prova nulla"
-            )
-        })
-        .collect();
-    let history = past::history(inventory, evidence)?;
-    let waiting =
-        history.lines.iter().filter(|line| line.writer.is_none() && line.record.verification.is_some()).count();
-    if waiting > 0 {
-        problems.push(format!(
-            "{waiting} prove non sono ancora nel registro dell'host di controllo, ma solo su questa macchina"
-        ));
-    }
-    let found = history.lines.into_iter().filter_map(|line| line.record.verification.map(|found| *found)).collect();
-    Ok((found, problems, broken))
 }
 
 fn scope(inventory: &Inventory, body: &Body, month: Option<String>, problems: &[String]) -> Scope {

@@ -1,5 +1,6 @@
 //! Documents in Italian, for the bodies: made of evidence alone. What nobody has measured is `nessun dato`, and never good.
 
+pub mod activation;
 pub mod costs;
 pub mod fleet;
 mod moments;
@@ -27,6 +28,8 @@ pub struct Document {
     pub summary: Vec<Field>,
     /// Warnings that come before everything else.
     pub warnings: Vec<String>,
+    /// What its parts are together.
+    pub parts_heading: String,
     /// Its parts.
     pub parts: Vec<Part>,
     /// What the law says, each with how sure that is.

@@ -42,7 +42,7 @@ fn one(out: &mut String, document: &Document) {
     fields(out, &document.head);
     out.push_str("<h2>Sintesi</h2>\n");
     fields(out, &document.summary);
-    out.push_str("<h2>Prove</h2>\n");
+    add(out, format_args!("<h2>{}</h2>\n", escaped(&document.parts_heading)));
     document.parts.iter().for_each(|each| part(out, each));
     out.push_str("<h2>Riferimenti</h2>\n");
     fields(out, &document.references);

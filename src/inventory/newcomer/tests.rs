@@ -64,7 +64,8 @@ fn hard_names_make_valid_files() {
 
 #[test]
 fn the_file_is_as_a_person_would_write_it() {
-    let domain: Domain = serde_json::from_value(serde_json::json!({ "zone": "comune.cunardo.va.it", "mode": "subzone" })).unwrap();
+    let domain: Domain =
+        serde_json::from_value(serde_json::json!({ "zone": "comune.cunardo.va.it", "mode": "subzone" })).unwrap();
     assert_eq!(domain.mode, DomainMode::Subzone);
     let made = made(&Wish {
         domain: Some(domain),

@@ -124,6 +124,7 @@ pub fn document(scope: &Scope, found: &[Verification]) -> Document {
         head: head(scope),
         summary,
         warnings: scope.problems.clone(),
+        parts_heading: "Prove".to_string(),
         parts,
         references: references(),
         by_hand: [
