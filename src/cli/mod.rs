@@ -18,7 +18,7 @@ pub use dns::{Check, Dns};
 pub use hosts::Hosts;
 pub use monitoring::{Monitoring, MonitoringCheck, Silencing};
 pub use onboard::{BodyKind, Onboard, Wished, ZoneMode};
-pub use report::{ActivationReport, CostsReport, Report, RestoreTestReport};
+pub use report::{ActivationReport, ComplianceReport, CostsReport, Report, RestoreTestReport};
 pub use selection::{Selectors, Way};
 pub use upgrade::{Rollback, Upgrade};
 

@@ -31,6 +31,16 @@ Examples:
 
 Exit codes: 0 made, whatever is open; 4 made of evidence that is broken, and says so; 1 the control host cannot be reached")]
     Activation(ActivationReport),
+    /// Which controls on backups (ABSC 10) and service indicators the services of a body keep, with the evidence behind each
+    ///
+    /// What nobody measured is `nessun dato`, never good. What is not verified against the official text is marked so.
+    #[command(after_help = "\
+Examples:
+  comuni report compliance --member malnate
+  comuni report compliance --month 2026-11 --html conformita.html
+
+Exit codes: 0 made, whatever it says; 4 made of evidence that is broken, and says so; 1 the control host cannot be reached; 64 this is no month")]
+    Compliance(ComplianceReport),
     /// How the costs of a period are shared: what was paid, by which rule each body bears what, and what it saves
     ///
     /// It is made of `costs:` in consortium.yml alone, exact to the cent. What is not known is `nessun dato`.
@@ -71,6 +81,23 @@ pub struct ActivationReport {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// How to reach the control host and the one that watches.
+    #[command(flatten)]
+    pub way: Way,
+}
+
+/// What `report compliance` takes.
+#[derive(Debug, Args)]
+pub struct ComplianceReport {
+    /// Only this member (name, slug, code or glob); can be repeated
+    #[arg(long = "member", value_name = "MEMBER")]
+    pub members: Vec<String>,
+    /// A month, YYYY-MM; the last 30 days when not said
+    #[arg(long, value_name = "MONTH")]
+    pub month: Option<String>,
+    /// Write also one page to print, without scripts and without anything from elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How to reach the hosts.
     #[command(flatten)]
     pub way: Way,
 }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
+use crate::failure::{Failure, Result};
+
 /// The present moment.
 pub fn now() -> Timestamp {
     Timestamp::now()
@@ -36,6 +38,22 @@ pub fn day(seconds: i64) -> i64 {
     (seconds + i64::from(offset)).div_euclid(86_400)
 }
 
+/// The first second of a month in Italy (`2026-11`) and the one after its last, or `now` when that is earlier: seconds since
+/// 1970-01-01T00:00:00Z.
+///
+/// # Errors
+/// Wrong usage (64) when it is no month, or has not begun.
+pub fn month(text: &str, now: i64) -> Result<(i64, i64)> {
+    let wrong = || Failure::usage(format!("`{text}` is no month that has begun")).hint("write it as 2026-11");
+    let first: jiff::civil::Date = format!("{text}-01").parse().map_err(|_| wrong())?;
+    let next = first.checked_add(jiff::Span::new().months(1)).map_err(|_| wrong())?;
+    let second = |day: jiff::civil::Date| {
+        day.to_zoned(italy()).map(|moment| moment.timestamp().as_second()).map_err(|_| wrong())
+    };
+    let (first, end) = (second(first)?, second(next)?.min(now));
+    if first < end { Ok((first, end)) } else { Err(wrong()) }
+}
+
 /// How long ago a moment was that [`iso`] wrote: `3 days`. `None` when it is no moment.
 pub fn age(moment: &str, now: Timestamp) -> Option<String> {
     let seconds = now.duration_since(moment.parse().ok()?).as_secs().max(0);
@@ -57,6 +75,20 @@ pub(super) fn italy() -> TimeZone {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_is_that_of_italy_and_ends_now_at_the_latest() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap().as_second();
+        let late = at("2027-06-01T00:00:00Z");
+        assert_eq!(month("2026-11", late).unwrap(), (at("2026-10-31T23:00:00Z"), at("2026-11-30T23:00:00Z")));
+        // It begins in summer time and ends in winter time.
+        assert_eq!(month("2026-10", late).unwrap(), (at("2026-09-30T22:00:00Z"), at("2026-10-31T23:00:00Z")));
+        let now = at("2026-11-28T10:00:00Z");
+        assert_eq!(month("2026-11", now).unwrap().1, now);
+        for wrong in ["2026-12", "2026-13", "2026", "november", "2026-11-01"] {
+            assert!(month(wrong, now).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn moments_carry_the_italian_offset_in_summer_and_winter() {

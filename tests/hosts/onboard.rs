@@ -115,8 +115,8 @@ fn a_comune_joins_in_one_command_that_goes_on_after_it_was_killed_and_touches_no
     let activation = lab.comuni(&["report", "activation", "--member", "cunardo"]).ends_with(0);
     activation
         .says("Comune di Cunardo")
-        .says("VERIFICHE DI ATTIVAZIONE: TUTTE RIUSCITE")
-        .says("(C_D204-ALBO): VERIFICATO");
+        .says("Verifiche di attivazione: TUTTE RIUSCITE")
+        .says("(c_d204-albo): VERIFICATO");
 
     assert_eq!(before, others("c_d204"), "what is of the others is as it was");
     let again = lab.comuni(&words).ends_with(0);

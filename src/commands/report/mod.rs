@@ -1,6 +1,7 @@
 //! `comuni report`: documents for the bodies, in Italian.
 
 mod activation;
+mod compliance;
 mod costs;
 mod restore_test;
 
@@ -24,6 +25,7 @@ pub(super) fn run(global: &Global, what: &Report, out: &Out) -> Result<()> {
     match what {
         Report::RestoreTest(what) => restore_test::run(global, what, out),
         Report::Activation(what) => activation::run(global, what, out),
+        Report::Compliance(what) => compliance::run(global, what, out),
         Report::Costs(what) => costs::run(global, what, out),
     }
 }

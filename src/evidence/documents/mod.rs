@@ -1,6 +1,7 @@
 //! Documents in Italian, for the bodies: made of evidence alone. What nobody has measured is `nessun dato`, and never good.
 
 pub mod activation;
+pub mod compliance;
 pub mod costs;
 pub mod fleet;
 mod moments;
