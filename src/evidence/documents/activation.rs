@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::moments::{day, moment, recorded};
 use super::{Checked, Document, Field, Maker, NOTHING, Part, duration, number};
 use crate::backup::ladder::{Outcome, Verification};
-use crate::evidence::{Ending, Record, StepRecord, clock};
+use crate::evidence::{Ending, Record, StepRecord};
 use crate::inventory::names::{account, tenant_id, unit};
 use crate::inventory::types::{DomainMode, MemberKind, Status};
 use crate::inventory::{Body, Inventory, TenantPlan, register, zones};
@@ -45,16 +46,13 @@ pub fn document(inventory: &Inventory, body: &Body, known: &Known) -> Document {
     head.extend(known.maker.fields());
     head.push(Field::new(
         "Impronta della prova",
-        known.run.map_or(NOTHING.to_string(), |run| format!("registrazione {} del {}", run.id, run.started)),
+        known.run.map_or(NOTHING.to_string(), |run| format!("registrazione {} del {}", run.id, recorded(&run.started))),
     ));
     Document {
         title: "Scheda di attivazione".to_string(),
         body: body.member.full_name(),
         head,
         summary: vec![
-            Field::new("Stato dell'adesione", state),
-            Field::new("Servizi", number(body.tenants.len() as u64)),
-            Field::new("Riserve", if open.is_empty() { "nessuna".to_string() } else { open.join("\n") }),
             Field::new(
                 "Conclusione",
                 match (body.member.membership.status, done) {
@@ -63,6 +61,9 @@ pub fn document(inventory: &Inventory, body: &Body, known: &Known) -> Document {
                     (_, false) => "restano aperti i punti indicati nelle riserve",
                 },
             ),
+            Field::new("Stato dell'adesione", state),
+            Field::new("Servizi", number(body.tenants.len() as u64)),
+            Field::new("Riserve", if open.is_empty() { "nessuna".to_string() } else { open.join("\n") }),
         ],
         warnings: known.problems.clone(),
         parts_heading: "Servizi e verifiche".to_string(),
@@ -177,7 +178,7 @@ fn service(inventory: &Inventory, body: &Body, plan: &TenantPlan, known: &Known)
     let certificate = known
         .certificates
         .get(&tenant)
-        .map(|end| format!("valido fino al {}, autorità interna del consorzio", clock::local_time(*end)));
+        .map(|end| format!("valido fino al {}, autorità interna del consorzio", day(*end)));
     let copies = backup.map(|to| match &to.copy {
         Some(copy) => {
             format!("ogni notte dalle {}, sull'host {}; seconda copia sull'host {copy}", to.at, to.repository)
@@ -193,7 +194,7 @@ fn service(inventory: &Inventory, body: &Body, plan: &TenantPlan, known: &Known)
         format!(
             "{} il {}, tempo di ripristino (RTO effettivo) {}, {} righe, {} file",
             found.reached.map_or(NOTHING, |level| level.name()),
-            clock::local_time(found.ended),
+            moment(found.ended),
             or_nothing(back),
             or_nothing(found.rows.map(number)),
             or_nothing(found.files.map(number)),
@@ -259,9 +260,9 @@ fn proofs(run: Option<&Record>) -> Part {
         what: of_step(&step.step).to_string(),
         result: of_ending(step.result).to_string(),
         detail: super::plain(&format!(
-            "{}; alle {}, durata {}",
+            "{}; {}, durata {}",
             step.detail,
-            step.ended,
+            recorded(&step.ended),
             duration(i64::try_from(step.milliseconds.div_ceil(1000)).unwrap_or(i64::MAX))
         )),
     };

@@ -22,6 +22,11 @@ pub fn moment(seconds: i64) -> String {
     with_hour(seconds, 16)
 }
 
+/// [`moment`], of what a record says (ISO 8601); as it stands there when it is no moment.
+pub fn recorded(iso: &str) -> String {
+    iso.parse::<jiff::Timestamp>().map_or_else(|_| iso.to_string(), |at| moment(at.as_second()))
+}
+
 /// [`moment`] to the second: `28 novembre 2026, ore 06:12:05 (+01:00)`.
 pub fn to_the_second(seconds: i64) -> String {
     with_hour(seconds, 19)
@@ -56,6 +61,8 @@ mod tests {
         let summer = 1_782_862_205;
         assert_eq!(to_the_second(summer), "1 luglio 2026, ore 01:30:05 (+02:00)");
         assert_eq!(moment(summer), "1 luglio 2026, ore 01:30 (+02:00)");
+        assert_eq!(recorded("2026-11-28T11:02:08.000+01:00"), "28 novembre 2026, ore 11:02 (+01:00)");
+        assert_eq!(recorded("ieri"), "ieri");
         assert_eq!((day(0).as_str(), month("2026-12").as_str()), ("1 gennaio 1970", "dicembre 2026"));
     }
 }

@@ -47,11 +47,7 @@ fn known<'a>(run: Option<&'a Record>, restore: Option<&'a Verification>) -> Know
         restores: restore.map(|found| (found.tenant.clone(), found)).into_iter().collect(),
         certificates: BTreeMap::from([("c_e707-albo".to_string(), 1_803_600_000)]),
         problems: Vec::new(),
-        maker: Maker {
-            made: "2026-11-28T12:00:00+01:00".to_string(),
-            operator: "ced@ced1".to_string(),
-            inventory: "0".repeat(64),
-        },
+        maker: Maker { made: 1_795_863_600, operator: "ced@ced1".to_string(), inventory: "0".repeat(64) },
     }
 }
 

@@ -6,10 +6,10 @@ mod rules;
 use std::collections::BTreeMap;
 
 use self::rules::{Judged, Service};
+use super::moments::moment;
 use super::{Checked, Document, Field, Maker, NOTHING, Part, number};
 use crate::backup::ladder::Verification;
 use crate::backup::run::Run;
-use crate::evidence::clock;
 use crate::inventory::names::tenant_id;
 use crate::inventory::{Body, Inventory};
 
@@ -96,12 +96,7 @@ pub fn document(inventory: &Inventory, body: &Body, known: &Known) -> Document {
         Field::new("Oggetto", "controlli sulle copie di sicurezza e indicatori di servizio, con le prove"),
         Field::new(
             "Periodo",
-            format!(
-                "{}, dal {} al {}",
-                known.period.words,
-                clock::local_time(known.period.first),
-                clock::local_time(known.period.end)
-            ),
+            format!("{}, dal {} al {}", known.period.words, moment(known.period.first), moment(known.period.end)),
         ),
     ];
     head.extend(known.maker.fields());
@@ -111,11 +106,6 @@ pub fn document(inventory: &Inventory, body: &Body, known: &Known) -> Document {
         body: body.member.full_name(),
         head,
         summary: vec![
-            Field::new("Rispettati", count(Verdict::Kept)),
-            Field::new("Rispettati con riserva", count(Verdict::Reserve)),
-            Field::new("Solo misurati, nulla è pattuito", count(Verdict::Measured)),
-            Field::new("Senza dati", count(Verdict::Nothing)),
-            Field::new("Non rispettati", count(Verdict::Broken)),
             Field::new(
                 "Conclusione",
                 match worst {
@@ -128,6 +118,11 @@ pub fn document(inventory: &Inventory, body: &Body, known: &Known) -> Document {
                     Verdict::Measured | Verdict::Kept => "tutti i controlli che si possono misurare sono rispettati",
                 },
             ),
+            Field::new("Rispettati", count(Verdict::Kept)),
+            Field::new("Rispettati con riserva", count(Verdict::Reserve)),
+            Field::new("Solo misurati, nulla è pattuito", count(Verdict::Measured)),
+            Field::new("Senza dati", count(Verdict::Nothing)),
+            Field::new("Non rispettati", count(Verdict::Broken)),
         ],
         warnings: known.problems.clone(),
         parts_heading: "Controlli e indicatori".to_string(),

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::super::moments::moment;
 use super::super::{NOTHING, duration, number};
 use super::{Known, Period, Verdict};
 use crate::backup::ladder::{Level, Outcome, Verification};
 use crate::backup::run::Run;
-use crate::evidence::clock::{self, local_time};
+use crate::evidence::clock;
 use crate::inventory::{Inventory, TenantPlan};
 
 const DAY: i64 = 86_400;
@@ -188,7 +189,7 @@ fn nothing(why: &str) -> Judged {
 fn record(found: &Verification) -> String {
     format!(
         "verifica del {} della copia {}",
-        local_time(found.ended),
+        moment(found.ended),
         found.snapshot.as_deref().map_or(NOTHING, |id| id.get(..16).unwrap_or(id))
     )
 }

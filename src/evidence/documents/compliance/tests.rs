@@ -44,11 +44,7 @@ fn known() -> Known {
         verifications: Vec::new(),
         days: BTreeMap::new(),
         problems: Vec::new(),
-        maker: Maker {
-            made: "2026-12-01T09:00:00+01:00".to_string(),
-            operator: "ced@ced1".to_string(),
-            inventory: "0".repeat(64),
-        },
+        maker: Maker { made: 1_796_112_000, operator: "ced@ced1".to_string(), inventory: "0".repeat(64) },
     }
 }
 
