@@ -121,7 +121,7 @@ impl Prepared {
         let survey =
             Survey { inventory, selection, older_inventory, compiled, revision, operator, fleet, progress, checked };
         survey.must_be_ours()?;
-        for (owner, why) in store.unreadable() {
+        for (owner, why) in store.unreadable().into_iter().filter(|(owner, _)| !store.has_part(owner)) {
             out.remark(&format!("the secrets of {owner} cannot be read: {why}"));
         }
         Ok(survey)

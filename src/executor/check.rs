@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, Entry, HOST_OWNER};
 use crate::failure::Result;
 use crate::machine::Machine;
 use crate::protocol::{Finding, Outcome, Request};
-use crate::resources::{Action, Check, Context, Resource};
+use crate::resources::{Action, Change, Check, Context, Resource};
 
 /// A half-written file of a killed run: the machine names them so.
 const OUR_TEMPORARY: &str = ".comuni-";
@@ -45,7 +45,7 @@ pub fn compare(
     }
     // The words of a program may repeat what it read.
     let mask = |words: &str| context.secrets.mask(words);
-    match entry.resource.kind().check(machine, context) {
+    match checked(machine, context, manifest, entry) {
         Ok(Check::Correct) => Found::Correct,
         Ok(Check::Differs { action, changes }) => Found::Not(Outcome::Differs { action, changes }),
         Ok(Check::Unknown { needs: Some(needs), why }) => Found::Not(match explains_need(pending, &needs) {
@@ -63,6 +63,24 @@ pub fn compare(
             None => Outcome::Failed { message: mask(&failure.told()) },
         }),
     }
+}
+
+/// Asks the kind. Where only the ids of the secrets are known, what was applied with them is what is wanted.
+fn checked(machine: &dyn Machine, context: &Context, manifest: &Manifest, entry: &Entry) -> Result<Check> {
+    let kind = entry.resource.kind();
+    if !context.secrets.by_id_only(&kind.secrets()) {
+        return kind.check(machine, context);
+    }
+    match (manifest.as_applied(entry, context.secrets)?, manifest.record(&entry.id)) {
+        (Some(record), _) => kind.check_unread(machine, context, &record.resource),
+        (None, Some(_)) => Ok(Check::Differs { action: Action::Change, changes: vec![unread()] }),
+        (None, None) => Ok(Check::Differs { action: Action::Create, changes: vec![unread()] }),
+    }
+}
+
+/// That something with a secret in it is another now.
+fn unread() -> Change {
+    Change { field: "content or secrets".to_string(), before: None, after: None, secret: true, step: None }
 }
 
 fn explains_need<'a>(pending: &[&'a Entry], needs: &str) -> Option<&'a Entry> {

@@ -89,6 +89,16 @@ impl Manifest {
         Ok(record.applied == applied(entry, &given(entry, secrets))?)
     }
 
+    /// What exactly this entry was applied as, with secrets of these ids; `None` when it or one of its secrets is another
+    /// now, or was never applied.
+    ///
+    /// # Errors
+    /// When the entry cannot be encoded.
+    pub fn as_applied(&self, entry: &Entry, secrets: &SecretTable) -> Result<Option<&Record>> {
+        let Some(record) = self.record(&entry.id).filter(|record| !record.kept) else { return Ok(None) };
+        Ok((record.applied == applied(entry, &given(entry, secrets))?).then_some(record))
+    }
+
     /// Why a secret of this entry must not be delivered: the host was given one that this inventory does not know.
     pub fn newer_secret(&self, entry: &Entry, secrets: &SecretTable) -> Option<String> {
         entry.resource.kind().secrets().iter().find_map(|token| {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::differences::{Differences, Known};
 use super::places::{add_ownership, compare_ownership, in_the_way, ownership, placed, straight};
 use super::secret_table::{token_names, tokens};
-use super::{Action, Check, Context, Kind, Means, SecretTable};
+use super::{Action, Check, Context, Kind, Means, Resource, SecretTable};
 use crate::digest::sha256;
 use crate::failure::{Failure, Result};
 use crate::machine::{FileKind, Machine, Ownership, Stat};
@@ -176,6 +176,42 @@ impl File {
         }
         Ok(())
     }
+
+    /// Compares with this content; with one that is not known and differs from what is there, when it is `None`.
+    fn compared(&self, host: &dyn Machine, context: &Context, content: Option<&[u8]>) -> Result<Check> {
+        let path = match placed(host, &self.path)? {
+            Known::Now(path) => path,
+            Known::After(check) => return Ok(check),
+        };
+        let wanted = match self.ownership(host)? {
+            Known::Now(wanted) => wanted,
+            Known::After(check) => return Ok(check),
+        };
+        let found = host.stat(path)?;
+        if let Some(Stat { kind: kind @ (FileKind::Directory | FileKind::Other), .. }) = found {
+            return Err(in_the_way(path, kind, "a file"));
+        }
+        let mut differences = Differences::new();
+        let Some(found) = found else {
+            match tokens(&self.content)?.is_empty() {
+                true => differences.add("content", shown(content.unwrap_or_default(), b"")),
+                false => differences.hide("content", None),
+            }
+            add_ownership(&mut differences, &self.owner, &self.group, self.mode);
+            return Ok(differences.into_check(Action::Create));
+        };
+        if found.kind == FileKind::Symlink {
+            let target = host.link_target(path)?.unwrap_or_default();
+            differences.compare("kind", format!("a symbolic link to {target}"), "a file");
+            return Ok(differences.into_check(Action::Change));
+        }
+        let before = host.read(path)?.unwrap_or_default();
+        if content != Some(before.as_slice()) {
+            self.note_content(&mut differences, &found, &before, context)?;
+        }
+        compare_ownership(&mut differences, host, &found, &wanted)?;
+        Ok(differences.into_check(Action::Change))
+    }
 }
 
 /// The text, or its length and digest when it or its counterpart is too long or no text.
@@ -194,41 +230,22 @@ impl Kind for File {
 
     fn check(&self, host: &dyn Machine, context: &Context) -> Result<Check> {
         self.refuse_open_secret()?;
-        let path = match placed(host, &self.path)? {
-            Known::Now(path) => path,
-            Known::After(check) => return Ok(check),
-        };
-        let wanted = match self.ownership(host)? {
-            Known::Now(wanted) => wanted,
-            Known::After(check) => return Ok(check),
-        };
-        let found = host.stat(path)?;
-        if let Some(Stat { kind: kind @ (FileKind::Directory | FileKind::Other), .. }) = found {
-            return Err(in_the_way(path, kind, "a file"));
-        }
         let Some(content) = self.rendered(context.secrets)? else {
-            return Ok(context.secrets.not_checked(&self.secrets()));
+            // What stands in its way or is not there yet says more than that a secret is missing.
+            return Ok(match self.compared(host, context, None)? {
+                Check::Unknown { needs: Some(needs), why } => Check::Unknown { needs: Some(needs), why },
+                _ => context.secrets.not_checked(&self.secrets()),
+            });
         };
-        let mut differences = Differences::new();
-        let Some(found) = found else {
-            match tokens(&self.content)?.is_empty() {
-                true => differences.add("content", shown(&content, b"")),
-                false => differences.hide("content", None),
-            }
-            add_ownership(&mut differences, &self.owner, &self.group, self.mode);
-            return Ok(differences.into_check(Action::Create));
-        };
-        if found.kind == FileKind::Symlink {
-            let target = host.link_target(path)?.unwrap_or_default();
-            differences.compare("kind", format!("a symbolic link to {target}"), "a file");
-            return Ok(differences.into_check(Action::Change));
-        }
-        let before = host.read(path)?.unwrap_or_default();
-        if before != content {
-            self.note_content(&mut differences, &found, &before, context)?;
-        }
-        compare_ownership(&mut differences, host, &found, &wanted)?;
-        Ok(differences.into_check(Action::Change))
+        self.compared(host, context, Some(&content))
+    }
+
+    fn check_unread(&self, host: &dyn Machine, context: &Context, applied: &Resource) -> Result<Check> {
+        self.refuse_open_secret()?;
+        let Resource::File(applied) = applied else { return Ok(context.secrets.not_checked(&self.secrets())) };
+        let found = host.read(straight(&self.path)?)?.unwrap_or_default();
+        let same = context.fingerprint(&found).is_some_and(|now| now == applied.content);
+        self.compared(host, context, same.then_some(found.as_slice()))
     }
 
     fn fix(&self, host: &mut dyn Machine, means: &mut Means) -> Result<()> {

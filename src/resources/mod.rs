@@ -174,6 +174,14 @@ pub trait Kind {
     /// # Errors
     /// When the host could not be asked although what is needed for that is there.
     fn check(&self, host: &dyn Machine, context: &Context) -> Result<Check>;
+    /// As `check`, by whoever knows only the ids of the secrets in it: exactly this was applied with secrets of these ids,
+    /// and is remembered as `applied`. Tells whether anything was changed since.
+    ///
+    /// # Errors
+    /// As `check`.
+    fn check_unread(&self, _host: &dyn Machine, context: &Context, _applied: &Resource) -> Result<Check> {
+        Ok(context.secrets.not_checked(&self.secrets()))
+    }
     /// Brings the host to what the fields say. Called only after `check` said that it differs.
     ///
     /// # Errors

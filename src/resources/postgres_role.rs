@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::differences::Known;
 use super::postgres::{self, RoleFacts, Script, limit};
 use super::scram::{self, hmac};
-use super::{Action, Change, Check, Context, Kind, Means};
+use super::{Action, Change, Check, Context, Kind, Means, Resource};
 use crate::digest::{hex, sha256};
 use crate::failure::{Failure, Result};
 use crate::machine::{Machine, Ownership};
@@ -61,6 +61,69 @@ impl PostgresRole {
             .get(&self.name)
             .is_some_and(|known| known.given == given && facts.verifier.as_deref() == Some(known.stored.as_str())))
     }
+
+    /// Nobody set a password since we last did.
+    fn verifier_is_ours(&self, host: &dyn Machine, facts: &RoleFacts) -> Result<bool> {
+        let known = remembered(host)?;
+        Ok(known.get(&self.name).is_some_and(|known| facts.verifier.as_deref() == Some(known.stored.as_str())))
+    }
+
+    /// Compares with the server. `as_applied`: the password of the inventory is the one that was set last, if nobody else
+    /// set one since.
+    fn compared(&self, host: &dyn Machine, context: &Context, as_applied: bool) -> Result<Check> {
+        let server = match postgres::ask(host)? {
+            Known::Now(server) => server,
+            Known::After(check) => return Ok(check),
+        };
+        for needed in self.member_of.iter().chain(&self.acts_as) {
+            if !server.roles.contains_key(needed) {
+                return Ok(postgres::needs_role(needed));
+            }
+        }
+        let password = self.value(context);
+        if let Some(token) = &self.password
+            && password.is_none()
+            && !as_applied
+        {
+            return Ok(context.secrets.not_checked(std::slice::from_ref(token)));
+        }
+        let Some(facts) = server.roles.get(&self.name) else {
+            let changes = vec![Change {
+                field: "login".to_string(),
+                before: None,
+                after: Some(self.login.to_string()),
+                secret: false,
+                step: None,
+            }];
+            return Ok(Check::Differs { action: Action::Create, changes });
+        };
+        let mut changes = Vec::new();
+        if facts.login != self.login {
+            changes.push(change("login", facts.login, self.login));
+        }
+        if facts.powers {
+            changes.push(change("powers", "superuser, createrole, createdb, replication or bypassrls", "none"));
+        }
+        if facts.connection_limit != limit(self.connection_limit) {
+            changes.push(change("connection_limit", facts.connection_limit, limit(self.connection_limit)));
+        }
+        if facts.member_of != self.member_of.iter().cloned().collect() {
+            changes.push(change("member_of", words(&facts.member_of), words(&self.member_of)));
+        }
+        if facts.acts_as != self.acts_as {
+            changes.push(change("acts_as", words(&facts.acts_as), words(&self.acts_as)));
+        }
+        let differs = match password {
+            Some(password) => !self.password_is(host, context, password, facts)?,
+            None if self.password.is_some() => !self.verifier_is_ours(host, facts)?,
+            None => facts.verifier.is_some(),
+        };
+        if differs {
+            let before = facts.verifier.as_ref().and_then(|verifier| context.fingerprint(verifier.as_bytes()));
+            changes.push(Change { field: "password".to_string(), before, after: None, secret: true, step: None });
+        }
+        Ok(if changes.is_empty() { Check::Correct } else { Check::Differs { action: Action::Change, changes } })
+    }
 }
 
 fn remembered(host: &dyn Machine) -> Result<BTreeMap<String, Remembered>> {
@@ -93,56 +156,11 @@ impl Kind for PostgresRole {
     }
 
     fn check(&self, host: &dyn Machine, context: &Context) -> Result<Check> {
-        let server = match postgres::ask(host)? {
-            Known::Now(server) => server,
-            Known::After(check) => return Ok(check),
-        };
-        for needed in self.member_of.iter().chain(&self.acts_as) {
-            if !server.roles.contains_key(needed) {
-                return Ok(postgres::needs_role(needed));
-            }
-        }
-        let password = self.value(context);
-        if let Some(token) = &self.password
-            && password.is_none()
-        {
-            return Ok(context.secrets.not_checked(std::slice::from_ref(token)));
-        }
-        let Some(facts) = server.roles.get(&self.name) else {
-            let changes = vec![Change {
-                field: "login".to_string(),
-                before: None,
-                after: Some(self.login.to_string()),
-                secret: false,
-                step: None,
-            }];
-            return Ok(Check::Differs { action: Action::Create, changes });
-        };
-        let mut changes = Vec::new();
-        if facts.login != self.login {
-            changes.push(change("login", facts.login, self.login));
-        }
-        if facts.powers {
-            changes.push(change("powers", "superuser, createrole, createdb, replication or bypassrls", "none"));
-        }
-        if facts.connection_limit != limit(self.connection_limit) {
-            changes.push(change("connection_limit", facts.connection_limit, limit(self.connection_limit)));
-        }
-        if facts.member_of != self.member_of.iter().cloned().collect() {
-            changes.push(change("member_of", words(&facts.member_of), words(&self.member_of)));
-        }
-        if facts.acts_as != self.acts_as {
-            changes.push(change("acts_as", words(&facts.acts_as), words(&self.acts_as)));
-        }
-        let differs = match password {
-            Some(password) => !self.password_is(host, context, password, facts)?,
-            None => facts.verifier.is_some(),
-        };
-        if differs {
-            let before = facts.verifier.as_ref().and_then(|verifier| context.fingerprint(verifier.as_bytes()));
-            changes.push(Change { field: "password".to_string(), before, after: None, secret: true, step: None });
-        }
-        Ok(if changes.is_empty() { Check::Correct } else { Check::Differs { action: Action::Change, changes } })
+        self.compared(host, context, false)
+    }
+
+    fn check_unread(&self, host: &dyn Machine, context: &Context, _applied: &Resource) -> Result<Check> {
+        self.compared(host, context, true)
     }
 
     fn fix(&self, host: &mut dyn Machine, means: &mut Means) -> Result<()> {

@@ -19,6 +19,9 @@ pub struct SecretValue {
     pub replaces: Vec<String>,
     /// The value itself.
     pub value: String,
+    /// Only the id is known: whoever asks may not read the value, and `value` is empty.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withheld: bool,
 }
 
 impl fmt::Debug for SecretValue {
@@ -94,7 +97,13 @@ fn token_at(text: &str, begin: usize) -> Option<Token<'_>> {
 impl SecretTable {
     /// The value that a token stands for; `None` when it was not given.
     pub fn value(&self, token: &str) -> Option<&str> {
-        self.values.get(token).map(|secret| secret.value.as_str())
+        self.values.get(token).filter(|secret| !secret.withheld).map(|secret| secret.value.as_str())
+    }
+
+    /// All of these are known at least by their id, and some by nothing else.
+    pub fn by_id_only(&self, tokens: &[String]) -> bool {
+        let known = |token: &String| self.values.contains_key(token);
+        tokens.iter().all(known) && tokens.iter().any(|token| self.value(token).is_none())
     }
 
     /// The text with every token replaced by its value, in the token's format; `None` when a value was not given.
@@ -135,8 +144,7 @@ impl SecretTable {
 
     /// The finding about a resource whose secrets were not all given.
     pub(super) fn not_checked(&self, names: &[String]) -> Check {
-        let missing: Vec<&str> =
-            names.iter().map(String::as_str).filter(|name| !self.values.contains_key(*name)).collect();
+        let missing: Vec<&str> = names.iter().map(String::as_str).filter(|name| self.value(name).is_none()).collect();
         let why = match missing[..] {
             [name] => format!("not checked: the secret {name} was not given"),
             _ => format!("not checked: the secrets {} were not given", missing.join(", ")),
@@ -163,7 +171,8 @@ mod tests {
     use super::*;
 
     fn table(value: &str) -> SecretTable {
-        let secret = SecretValue { id: "1".to_string(), replaces: Vec::new(), value: value.to_string() };
+        let secret =
+            SecretValue { id: "1".to_string(), replaces: Vec::new(), value: value.to_string(), withheld: false };
         SecretTable { values: [("secret://c_e863/albo/key".to_string(), secret)].into() }
     }
 

@@ -38,6 +38,9 @@ pub(super) struct Entry {
     #[serde(default)]
     pub(super) replaces: Vec<String>,
     pub(super) value: Secret,
+    /// In the part for the control host: it is told the id and not the value, which is empty.
+    #[serde(default)]
+    pub(super) withheld: bool,
     /// The day it was made in Italy, ISO 8601.
     pub(super) made: String,
     /// Technicians who could read it and whose access has ended since.
@@ -88,7 +91,8 @@ impl Document {
             Some(old) => old.replaces.iter().chain([&old.id]).cloned().collect(),
             None => Vec::new(),
         };
-        let entry = Entry { id: secret::new_id()?, replaces, value, made: today(), known_to: BTreeSet::new() };
+        let entry =
+            Entry { id: secret::new_id()?, replaces, value, withheld: false, made: today(), known_to: BTreeSet::new() };
         let place = self.secrets.entry(key.to_string());
         Ok(place.and_modify(|old| old.clone_from(&entry)).or_insert(entry))
     }
@@ -108,10 +112,13 @@ impl Serialize for Document {
 
 impl Serialize for Entry {
     fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut out = to.serialize_struct("Entry", 5)?;
+        let mut out = to.serialize_struct("Entry", 5 + usize::from(self.withheld))?;
         out.serialize_field("id", &self.id)?;
         out.serialize_field("replaces", &self.replaces)?;
         out.serialize_field("value", self.value.expose())?;
+        if self.withheld {
+            out.serialize_field("withheld", &true)?;
+        }
         out.serialize_field("made", &self.made)?;
         out.serialize_field("known_to", &self.known_to)?;
         out.end()

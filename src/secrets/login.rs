@@ -125,12 +125,13 @@ pub(super) fn derived(document: &Document, owner: &str, application: &str, name:
     match name {
         USER => {
             let value = login.active.role(owner, application);
-            Some(SecretValue { id: login.id, replaces: login.replaces, value })
+            Some(SecretValue { id: login.id, replaces: login.replaces, value, withheld: false })
         }
         PASSWORD => Some(SecretValue {
             id: active.id.clone(),
             replaces: ids_before(active).chain(ids(idle)).cloned().collect(),
             value: active.value.expose().to_string(),
+            withheld: active.withheld,
         }),
         _ => None,
     }

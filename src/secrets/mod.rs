@@ -2,8 +2,10 @@
 //!
 //! One file an owner, `secrets/<code>.age` and `secrets/consortium.age`, each encrypted to every technician of
 //! consortium.yml and to the offline recovery key. Secrets are never taken from an included inventory: other hosts,
-//! other secrets. What is made is on disk before anybody hears of it.
+//! other secrets. What is made is on disk before anybody hears of it. Beside it lies the part that the timers of the
+//! control host may read ([`control`]).
 
+mod control;
 mod document;
 mod file;
 mod identity;
@@ -53,7 +55,8 @@ pub struct Store {
     owners: BTreeSet<String>,
     keys: Keys,
     documents: BTreeMap<String, Document>,
-    /// Owners whose file none of the identities opens, with why.
+    /// Owners whose file none of the identities opens, with why. Of these there may be the part for the control host
+    /// among the documents.
     closed: BTreeMap<String, String>,
 }
 
@@ -87,7 +90,8 @@ impl Store {
             documents: BTreeMap::new(),
             closed: BTreeMap::new(),
         };
-        for (owner, _) in file::list(&store.folder)? {
+        let whole = file::list(&store.folder)?.into_iter().map(|(owner, _)| owner);
+        for owner in whole.chain(store.parts()?).collect::<BTreeSet<String>>() {
             store.reload(&owner)?;
         }
         Ok(store)
@@ -111,7 +115,7 @@ impl Store {
         }
         let entry = document.secrets.get(&token.key())?;
         let value = entry.value.expose().to_string();
-        Some(SecretValue { id: entry.id.clone(), replaces: entry.replaces.clone(), value })
+        Some(SecretValue { id: entry.id.clone(), replaces: entry.replaces.clone(), value, withheld: entry.withheld })
     }
 
     /// Owners whose file none of the identities opens, with why.
@@ -125,7 +129,7 @@ impl Store {
     /// Exit 64 when it is no token, 65 when none of the identities opens its owner's file.
     pub fn get(&self, token: &str) -> Result<Option<Secret>> {
         let token = Token::parse(token)?;
-        self.must_be_open(&token.owner)?;
+        self.must_be_given(&token)?;
         Ok(self.find(&token).map(|found| Secret::new(found.value)))
     }
 
@@ -136,7 +140,7 @@ impl Store {
     pub fn require(&self, tokens: &BTreeSet<String>) -> Result<()> {
         let tokens = tokens.iter().map(|text| Token::parse(text)).collect::<Result<BTreeSet<Token>>>()?;
         for token in &tokens {
-            self.must_be_open(&token.owner)?;
+            self.must_be_given(token)?;
         }
         let absent: Vec<String> =
             tokens.iter().filter(|token| self.find(token).is_none()).map(Token::to_string).collect();
@@ -220,13 +224,14 @@ impl Store {
         self.documents.remove(owner);
         self.closed.remove(owner);
         match content {
+            Content::Absent if self.parts()?.contains(owner) => {
+                self.reload_part(owner, "it is not here".to_string())?;
+            }
             Content::Absent => {}
             Content::Open(document) => {
                 self.documents.insert(owner.to_string(), document);
             }
-            Content::Closed(why) => {
-                self.closed.insert(owner.to_string(), why);
-            }
+            Content::Closed(why) => self.reload_part(owner, why)?,
         }
         Ok(())
     }
@@ -236,8 +241,14 @@ impl Store {
         rekey::note_leavers(&mut document, self.documents.get(owner), recipients.names());
         document.readers = recipients.names().clone();
         file::write(&self.path(owner), &document, recipients, &self.keys)?;
+        self.keep_part(owner, &document)?;
         self.documents.insert(owner.to_string(), document);
         Ok(())
+    }
+
+    /// Its owner's file is open, or the token is in the part that is.
+    fn must_be_given(&self, token: &Token) -> Result<()> {
+        if self.is_in_part(token) { Ok(()) } else { self.must_be_open(&token.owner) }
     }
 
     fn must_be_open(&self, owner: &str) -> Result<()> {

@@ -25,6 +25,9 @@ pub(super) struct Recipients {
 /// How the recovery key is called among the technicians. No technician can be: names have no space.
 const RECOVERY: &str = "the recovery key";
 
+/// How the key of the control host is called, in the part that it may read.
+const CONTROL: &str = "the control host";
+
 impl Recipients {
     /// Reads the keys of a consortium.
     ///
@@ -56,10 +59,28 @@ impl Recipients {
                 ))
                 .hint("make another key for one of them"));
             }
-            keys.push(technician(name, key.trim())?);
+            keys.push(public(&format!("technician {name}"), key.trim())?);
             names.insert(name.clone(), bare(key));
         }
         Ok(Recipients { keys, names })
+    }
+
+    /// Those of the part for the control host: the same, and that host. `None` when it has no key.
+    ///
+    /// # Errors
+    /// As [`Recipients::of`]; also when a technician has the same key.
+    pub(super) fn of_control(consortium: &Consortium) -> Result<Option<Recipients>> {
+        let Some(key) = consortium.control.as_deref().map(str::trim) else { return Ok(None) };
+        let mut all = Recipients::of(consortium)?;
+        if let Some((name, _)) = all.names.iter().find(|(_, known)| **known == bare(key)) {
+            return Err(Failure::inventory(format!(
+                "consortium.yml: the key of the control host is also that of {name}"
+            ))
+            .hint("make a key on the control host that nobody else has: `ssh-keygen -t ed25519`"));
+        }
+        all.keys.push(public(CONTROL, key)?);
+        all.names.insert(CONTROL.to_string(), bare(key));
+        Ok(Some(all))
     }
 
     /// Their public keys by name.
@@ -78,9 +99,9 @@ fn bare(key: &str) -> String {
     key.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
-fn technician(name: &str, key: &str) -> Result<Box<dyn age::Recipient + Send + Sync>> {
+fn public(whose: &str, key: &str) -> Result<Box<dyn age::Recipient + Send + Sync>> {
     let refused = || {
-        Failure::inventory(format!("consortium.yml: the key of technician {name} is neither ssh-ed25519 nor age1..."))
+        Failure::inventory(format!("consortium.yml: the key of {whose} is neither ssh-ed25519 nor age1..."))
             .hint("ssh-keygen -t ed25519 makes a key; its file `.pub` has the line to write here")
     };
     if key.starts_with(SSH) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::control;
 use super::document::Document;
 use super::file::{self, Lock};
 use super::recipients::Recipients;
@@ -18,6 +19,8 @@ pub struct Readers {
     pub lose: BTreeSet<String>,
     /// The file does not say whom it is encrypted to: it was written by an earlier comuni.
     pub untold: bool,
+    /// The part for the control host is not what follows from the file and from consortium.yml.
+    pub part: bool,
 }
 
 /// What a rekey came to.
@@ -30,9 +33,9 @@ pub struct Rekeyed {
 }
 
 impl Readers {
-    /// The file is encrypted to exactly the technicians of today and the recovery key.
+    /// The file is encrypted to exactly the technicians of today and the recovery key, and its part to the control host.
     pub fn is_right(&self) -> bool {
-        self.gain.is_empty() && self.lose.is_empty() && !self.untold
+        self.gain.is_empty() && self.lose.is_empty() && !self.untold && !self.part
     }
 
     fn between(now: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Readers {
@@ -47,6 +50,7 @@ impl Readers {
             gain: if now.is_empty() { BTreeSet::new() } else { differing(wanted, now, "the new key") },
             lose: differing(now, wanted, "the earlier key"),
             untold: now.is_empty(),
+            part: false,
         }
     }
 }
@@ -58,9 +62,12 @@ impl Store {
     /// Exit 65 when consortium.yml has no recovery key or no technician.
     pub fn readers(&self) -> Result<BTreeMap<String, Readers>> {
         let wanted = Recipients::of(&self.consortium)?.names().clone();
-        let of_owner =
-            |(owner, document): (&String, &Document)| (owner.clone(), Readers::between(&document.readers, &wanted));
-        Ok(self.documents.iter().map(of_owner).collect())
+        let of_owner = |(owner, document): (&String, &Document)| {
+            let part = !self.is_part_right(owner, document)?;
+            Ok((owner.clone(), Readers { part, ..Readers::between(&document.readers, &wanted) }))
+        };
+        let whole = self.documents.iter().filter(|(owner, _)| !self.closed.contains_key(*owner));
+        whole.map(of_owner).collect()
     }
 
     /// Encrypts every file to the technicians of consortium.yml and the recovery key. Each file is replaced atomically
@@ -108,7 +115,10 @@ pub fn for_others(inventory: &Inventory) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for (owner, path) in file::list(&inventory.directory.join("secrets"))? {
         let Some(header) = file::header(&path)? else { continue };
-        if let Some(difference) = header.difference(&inventory.consortium) {
+        let part = inventory.directory.join("secrets").join(control::FOLDER).join(format!("{owner}.age"));
+        let without_part = inventory.consortium.control.is_some() && !part.exists();
+        let for_control = without_part.then(|| "its part for the control host is missing".to_string());
+        if let Some(difference) = header.difference(&inventory.consortium).or(for_control) {
             found.push((owner, difference));
         }
     }

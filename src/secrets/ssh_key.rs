@@ -33,10 +33,14 @@ pub(super) fn derived(document: &Document, token: &Token) -> Option<SecretValue>
         None => (token.name.strip_suffix(PUBLIC)?, false),
     };
     let entry = document.secrets.get(&format!("{BACKUP}/{seed}"))?;
+    let (id, replaces) = (entry.id.clone(), entry.replaces.clone());
+    if entry.withheld {
+        return Some(SecretValue { id, replaces, value: String::new(), withheld: true });
+    }
     let comment = format!("comuni-{}-{seed}", token.owner);
     let pair = Pair::of(entry.value.expose())?;
     let value = if private { pair.private(&comment) } else { pair.public(&comment) };
-    Some(SecretValue { id: entry.id.clone(), replaces: entry.replaces.clone(), value })
+    Some(SecretValue { id, replaces, value, withheld: false })
 }
 
 /// Both halves of an Ed25519 key.

@@ -66,6 +66,9 @@ fn tell(differing: &BTreeMap<String, Readers>, gains: &str, loses: &str, out: &O
             }
         }
     }
+    for (owner, _) in differing.iter().filter(|(_, readers)| readers.part) {
+        by_name.entry(("the control host's part", "is not as it must be in")).or_default().insert(owner);
+    }
     for ((name, verb), owners) in by_name {
         let owners: Vec<&str> = owners.into_iter().collect();
         out.text(&format!("{name} {verb} {}: {}\n", counted(owners.len(), "file"), owners.join(", ")));
@@ -84,6 +87,9 @@ pub(super) fn words(readers: &Readers) -> String {
     }
     if !readers.lose.is_empty() {
         parts.push(format!("{} still can", list(&readers.lose)));
+    }
+    if readers.part {
+        parts.push("the control host's part does not follow from it".to_string());
     }
     format!("{} (comuni secrets rekey)", parts.join("; "))
 }

@@ -2,7 +2,7 @@ use super::harness::{
     Host, directory, file, findings, fragment, outcome, owned_by, package, secret, secrets, service, user, wants,
 };
 use crate::protocol::{FromHost, Outcome, Request};
-use crate::resources::{Action, Directory, File, Resource};
+use crate::resources::{Action, Directory, File, Resource, SecretValue};
 
 const SECRET: &str = "secret://c_e863/albo/database_password";
 
@@ -124,6 +124,40 @@ fn without_its_secret_a_file_is_not_checked_and_never_called_correct() {
     let known = Request { secrets: secrets(SECRET, secret("1", &[], "rosso")), ..request };
     host.apply(known.clone());
     assert_eq!(findings(&host.plan(known)), []);
+}
+
+#[test]
+fn who_knows_only_the_id_of_a_secret_hears_of_every_change_and_never_of_the_value() {
+    let mut host = Host::new();
+    let private = |more: &str| File { mode: 0o600, ..file("/etc/comuni/env", &format!("PASSWORD={SECRET}\n{more}")) };
+    let request = |value: SecretValue, more: &str| Request {
+        secrets: secrets(SECRET, value),
+        ..wants(vec![owned_by("c_e863", private(more))])
+    };
+    let unread = |id: &str| SecretValue { withheld: true, ..secret(id, &["1"], "") };
+    let told = |host: &mut Host, request: Request| -> Option<(Action, bool)> {
+        let heard = host.plan(request);
+        let found = findings(&heard);
+        match found.first().map(|first| (&first.outcome, first.drifted)) {
+            None => None,
+            Some((Outcome::Differs { action, .. }, drifted)) => Some((*action, drifted)),
+            Some(other) => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(told(&mut host, request(unread("1"), "")), Some((Action::Create, false)), "it was never applied");
+    host.apply(request(secret("1", &[], "rosso"), ""));
+    assert_eq!(told(&mut host, request(unread("1"), "")), None);
+    assert_eq!(told(&mut host, request(unread("2"), "")), Some((Action::Change, false)), "a new value is to come");
+    assert_eq!(told(&mut host, request(unread("1"), "x=1\n")), Some((Action::Change, false)), "the inventory changed");
+    host.fake.world.content_mut("/etc/comuni/env").unwrap().extend_from_slice(b"# by hand\n");
+    assert_eq!(told(&mut host, request(unread("1"), "")), Some((Action::Change, true)), "the host changed");
+    // Whoever has no value cannot mend it.
+    let heard = host.apply(request(unread("1"), ""));
+    assert!(matches!(outcome(&heard, "file:/etc/comuni/env"), Outcome::Differs { .. }));
+    assert!(String::from_utf8_lossy(host.fake.world.content_mut("/etc/comuni/env").unwrap()).contains("by hand"));
+    host.apply(request(secret("1", &[], "rosso"), ""));
+    host.fake.with_file("/etc/comuni/env", "PASSWORD=rosso\n", 0o644);
+    assert_eq!(told(&mut host, request(unread("1"), "")), Some((Action::Change, true)), "others may read it now");
 }
 
 #[test]

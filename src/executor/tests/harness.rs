@@ -276,7 +276,7 @@ pub fn user(name: &str) -> Resource {
 
 pub fn secret(id: &str, replaces: &[&str], value: &str) -> SecretValue {
     let replaces = replaces.iter().map(ToString::to_string).collect();
-    SecretValue { id: id.to_string(), replaces, value: value.to_string() }
+    SecretValue { id: id.to_string(), replaces, value: value.to_string(), withheld: false }
 }
 
 pub fn secrets(token: &str, value: SecretValue) -> SecretTable {

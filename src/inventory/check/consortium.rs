@@ -71,6 +71,16 @@ fn people(doc: &Doc<Consortium>, consortium: &Consortium, findings: &mut Vec<Fin
             );
         }
     }
+    if let Some(key) = &consortium.control
+        && !is_age(key)
+        && !is_ssh(key)
+    {
+        findings.push(
+            Finding::error(doc.tree.place(&["control"]), "the key of the control host cannot be read")
+                .label("no public key")
+                .help("`ssh-keygen -t ed25519` on that host makes one: its file `.pub` has the line to write here"),
+        );
+    }
     if let Some(key) = &consortium.recovery
         && !is_age(key)
     {

@@ -25,6 +25,9 @@ pub struct Consortium {
     pub technicians: BTreeMap<String, String>,
     /// Offline key that can read all secrets when every technician is gone (`age1...`). Compulsory for making secrets.
     pub recovery: Option<String>,
+    /// Key of the control host (`ssh-ed25519 ...` or `age1...`), for its timers: it opens the keys of the backups, and of
+    /// all other secrets nothing but their ids.
+    pub control: Option<String>,
     /// The certificate authority.
     pub authority: Authority,
     /// Size classes by name.
@@ -96,7 +99,8 @@ pub struct SizeClass {
 pub struct Limits {
     /// Removals in one plan.
     pub removals: u32,
-    /// Percent of the existing resources of one host that are changed or removed (from 20 resources up).
+    /// Percent of the existing resources of one host that are changed or removed (from 20 resources up). What only changes
+    /// in the area `monitoring` is not counted: a template for all is a file for each member there.
     #[schemars(range(max = 100))]
     pub changed_percent: u32,
 }

@@ -9,9 +9,11 @@ mod zones;
 
 use std::collections::BTreeSet;
 
-use super::{Action, Authority, Check, Context, Means, Resource, SecretTable, SecretValue, Signed, SigningRequest};
+use super::{
+    Action, Authority, Check, Context, File, Means, Resource, SecretTable, SecretValue, Signed, SigningRequest,
+};
 use crate::failure::Result;
-use crate::machine::{Fake, Fault};
+use crate::machine::{Fake, Fault, Machine};
 use samples::{Sample, samples};
 
 /// A word that must appear nowhere but where it belongs.
@@ -33,7 +35,7 @@ impl Authority for Seal {
 
 /// The values of the tokens in the samples.
 pub fn secrets() -> SecretTable {
-    let secret = SecretValue { id: "1".to_string(), replaces: Vec::new(), value: POISON.to_string() };
+    let secret = SecretValue { id: "1".to_string(), replaces: Vec::new(), value: POISON.to_string(), withheld: false };
     SecretTable { values: [("secret://c_e863/albo/database_password_a".to_string(), secret)].into() }
 }
 
@@ -289,6 +291,32 @@ fn without_its_secret_a_resource_is_not_checked_and_never_correct() {
             let Check::Unknown { needs: None, why } = found else { panic!("{}: {found:?}", sample.id()) };
             assert!(why.contains("not checked") && why.contains("secret://c_e863/albo"), "{why}");
         }
+        counted += 1;
+    }
+    assert!(counted >= 2);
+}
+
+#[test]
+fn whoever_knows_only_the_ids_of_secrets_hears_whether_anything_was_changed_since() {
+    let mut ids = secrets();
+    ids.values.values_mut().for_each(|value| (value.value, value.withheld) = (String::new(), true));
+    let context = Context { secrets: &ids, host_key: &HOST_KEY, allowed: &BTreeSet::new() };
+    let mut counted = 0;
+    for sample in samples().iter().filter(|sample| !sample.resource().kind().secrets().is_empty()) {
+        let (resource, mut host) = (sample.resource(), fixed(sample));
+        assert!(matches!(resource.kind().check(&host, &context).unwrap(), Check::Unknown { .. }), "{}", sample.id());
+        // As the manifest remembers it.
+        let applied = match &resource {
+            Resource::File(file) => {
+                let content = host.read(file.path.as_ref()).unwrap().unwrap();
+                Resource::File(File { content: context.fingerprint(&content).unwrap(), ..file.clone() })
+            }
+            other => other.clone(),
+        };
+        let unread = |host: &Fake| resource.kind().check_unread(host, &context, &applied).unwrap();
+        assert_eq!(unread(&host), Check::Correct, "{}", sample.id());
+        (sample.disturb)(&mut host);
+        assert!(matches!(unread(&host), Check::Differs { .. }), "{}", sample.id());
         counted += 1;
     }
     assert!(counted >= 2);

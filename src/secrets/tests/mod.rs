@@ -1,6 +1,7 @@
 //! The store of an inventory that two technicians and the recovery key can read.
 
 mod access;
+mod control;
 mod keeping;
 mod missing;
 mod poison;
