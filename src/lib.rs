@@ -12,6 +12,7 @@ pub mod machine;
 pub mod resources;
 pub mod catalog;
 pub mod health;
+pub mod queue;
 pub mod prometheus;
 pub mod backup;
 pub mod upgrade;

@@ -58,6 +58,7 @@ fn run(words: &[&str]) -> Result<()> {
             }
             Ok(())
         }
+        ["measure-queues"] => comuni::queue::measure(&mut Local::new()),
         ["version"] => {
             let mut stdout = std::io::stdout();
             writeln!(stdout, "comuni-host {} (wire {VERSION})", env!("CARGO_PKG_VERSION"))
@@ -65,7 +66,7 @@ fn run(words: &[&str]) -> Result<()> {
         }
         _ => Err(Failure::usage(format!("\"{}\" is not understood", words.join(" "))).hint(
             "comuni starts this program by itself: serve [--auth-info PATH], confirm TOKEN, revert TOKEN, version; \
-             timers start: backup TENANT [--wait SECONDS], copy-backups",
+             timers start: backup TENANT [--wait SECONDS], copy-backups, measure-queues",
         )),
     }
 }

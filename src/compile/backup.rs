@@ -22,6 +22,7 @@ pub fn places(inventory: &Inventory) -> Option<BackupPlaces> {
         copy,
         at: backup.at.clone(),
         spread_minutes: backup.spread_minutes,
+        prove_at: backup.prove_at(),
     })
 }
 

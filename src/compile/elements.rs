@@ -7,7 +7,7 @@ use super::backup;
 use crate::authority;
 use crate::compile::values::{
     ApplicationValues, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, HostValues, LoginValues, MemberValues,
-    NameServerValues, SizeValues, TenantValues, ZoneValues,
+    NameServerValues, QueueValues, SizeValues, TenantValues, ZoneValues,
 };
 use crate::compile::watch;
 use crate::failure::{Failure, Result};
@@ -21,6 +21,9 @@ const RESERVED_CONNECTIONS: u32 = 20;
 
 /// Seconds to start, for an application that says nothing.
 const START_SECONDS: u32 = 180;
+
+/// Minutes that the oldest thing in a queue may wait, for an application that says nothing.
+const STUCK_MINUTES: u32 = 30;
 
 /// The aggregation.
 ///
@@ -45,7 +48,7 @@ pub fn consortium(inventory: &Inventory) -> Result<ConsortiumValues> {
         renew_days: consortium.authority.renew_days,
         dns: dns(inventory),
         backup: backup::places(inventory),
-        monitoring: inventory.consortium.monitoring.as_ref().map(watch::policy),
+        monitoring: inventory.consortium.monitoring.as_ref().map(|policy| watch::policy(policy, inventory)),
     })
 }
 
@@ -256,6 +259,10 @@ fn application_values(plan: &TenantPlan, application: &Application) -> Applicati
         notifies: application.runtime.notifies,
         has_database: application.database.is_some(),
         database: application.database.as_ref().map(|database| database.engine),
+        queue: application.queue.as_ref().map(|queue| QueueValues {
+            oldest: queue.oldest.clone(),
+            stuck_seconds: queue.stuck_minutes.unwrap_or(STUCK_MINUTES) * 60,
+        }),
     }
 }
 

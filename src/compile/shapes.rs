@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::compile::values::{
     ApplicationValues, BackupPlaces, CarriedTenant, CarryingHost, ConsortiumValues, DnsValues, FileValues,
     HealthValues, HostValues, KeyValues, LoginValues, MemberBackup, MemberValues, MonitoringValues, NameServerValues,
-    ProbeValues, RecipientValues, SizeValues, TenantBackup, TenantValues, WatchValues, ZoneValues,
+    ProbeValues, QueueValues, RecipientValues, SizeValues, TenantBackup, TenantValues, WatchValues, ZoneValues,
 };
 use crate::inventory::names::{COPY_KEY, TRANSFER_KEY, backup_ssh_key, repository_key};
 use crate::inventory::types::{
@@ -111,6 +111,7 @@ fn consortium() -> ConsortiumValues {
             copy_key: key(COPY_KEY),
             at: "01:00".to_string(),
             spread_minutes: 120,
+            prove_at: "04:00".to_string(),
         }),
         monitoring: Some(MonitoringValues {
             budget_permille: 5,
@@ -130,6 +131,7 @@ fn consortium() -> ConsortiumValues {
             }),
             copy_to: Some("https://192.0.2.20/tickets".to_string()),
             dead_man: Some("https://192.0.2.20/alive".to_string()),
+            queues: true,
         }),
     }
 }
@@ -239,6 +241,7 @@ fn tenant() -> TenantValues {
             notifies: true,
             has_database: true,
             database: Some(Engine::Postgresql),
+            queue: Some(QueueValues { oldest: text("select 0"), stuck_seconds: 1800 }),
         },
         application_host: host(),
         database_host: host(),

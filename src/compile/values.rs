@@ -52,6 +52,8 @@ pub struct BackupPlaces {
     pub at: String,
     /// Within so many minutes from then each tenant has its moment.
     pub spread_minutes: u32,
+    /// When they are proven, `HH:MM` in Italy: hours later.
+    pub prove_at: String,
 }
 
 /// Tokens of the two halves of an ssh key.
@@ -122,6 +124,8 @@ pub struct MonitoringValues {
     pub copy_to: Option<String>,
     /// The URL of the service that raises the alarm when we stop.
     pub dead_man: Option<String>,
+    /// Some tenant has a queue.
+    pub queues: bool,
 }
 
 /// Somebody who is told of alerts.
@@ -384,6 +388,17 @@ pub struct ApplicationValues {
     pub has_database: bool,
     /// The engine of its database, when it has one.
     pub database: Option<Engine>,
+    /// What waits to be done, when it has a queue.
+    pub queue: Option<QueueValues>,
+}
+
+/// `tenant.application.queue`: what waits to be done, in a table of its database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueueValues {
+    /// A `select` of the seconds for which the oldest thing has waited.
+    pub oldest: String,
+    /// When it has waited for longer, somebody is told.
+    pub stuck_seconds: u32,
 }
 
 /// How the health of a tenant is asked.

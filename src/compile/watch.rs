@@ -10,7 +10,7 @@ use crate::inventory::types::{Monitoring, Status};
 use crate::inventory::{Body, Inventory, TenantPlan};
 
 /// The consortium's policy.
-pub fn policy(policy: &Monitoring) -> MonitoringValues {
+pub fn policy(policy: &Monitoring, inventory: &Inventory) -> MonitoringValues {
     let recipients = policy.recipients.iter().map(|(name, recipient)| RecipientValues {
         name: name.clone(),
         email: recipient.email.clone().filter(|_| policy.mail.is_some()),
@@ -26,7 +26,15 @@ pub fn policy(policy: &Monitoring) -> MonitoringValues {
         mail: policy.mail.clone(),
         copy_to: policy.copy_to.clone(),
         dead_man: policy.dead_man.clone(),
+        queues: has_queues(inventory),
     }
+}
+
+/// Whether a tenant that runs has a queue: where none has, no rule asks for one.
+fn has_queues(inventory: &Inventory) -> bool {
+    let running = inventory.members.values().filter(|body| body.member.membership.status != Status::Leaving);
+    let mut plans = running.flat_map(|body| body.tenants.values());
+    plans.any(|plan| inventory.applications.get(&plan.application).is_some_and(|product| product.queue.is_some()))
 }
 
 /// All members, the probes of their tenants as `rendered` makes them, and the `zones` that we serve.

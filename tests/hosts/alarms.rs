@@ -105,7 +105,7 @@ fn wanted(alert: &str, about: &str, receivers: &[&str]) -> BTreeSet<(About, Stri
 /// Puts the program and the inventory onto the control host, where its timer looks for them.
 fn equip_control(lab: &Lab) {
     let done = std::process::Command::new(crate::harness::root().join("tests/lab/control"))
-        .args([lab.folder(), program()])
+        .args([lab.folder(), program().parent().unwrap().to_path_buf()])
         .status()
         .unwrap();
     assert!(done.success(), "tests/lab/control failed");

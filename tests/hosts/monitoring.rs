@@ -140,3 +140,41 @@ fn a_tenant_that_is_no_more_is_asked_no_more() {
     eventually("the target is back", Duration::from_secs(20), || seen(true));
     lab.is_converged();
 }
+
+#[test]
+#[ignore = "with ./check --all"]
+fn a_new_zone_and_its_tenant_are_watched_after_an_apply_for_their_member_alone() {
+    const NEW: &str = "cloud.comune.varese.it";
+    let lab = lab();
+    let of_member = || -> BTreeMap<(String, String), String> {
+        let about = |name: &str| name.contains(NEW) || name.starts_with("c_l682-albo");
+        targets().into_iter().filter(|((_, name), _)| about(name)).collect()
+    };
+    let before: BTreeSet<(String, String)> = targets().into_keys().collect();
+    let zones = |all: &BTreeMap<(String, String), String>| all.keys().filter(|(job, _)| job == "zone").count();
+    assert_eq!(zones(&of_member()), 0, "others serve its zone: {:?}", of_member());
+    let edited =
+        lab.edit(&lab.varese().join("members/varese.yml"), |text| text.replace("mode: external", "mode: subzone"));
+    lab.comuni(&["apply", "--yes", "--member", "varese"]).ends_with(0);
+    eventually("its zone and its tenant are asked, and answer", Duration::from_secs(90), || {
+        let all = of_member();
+        zones(&all) == 2 && all.len() == 3 && all.values().all(|health| health == "up")
+    });
+    // What answers is the new name, by the module for the new zone; and for all servers.
+    eventually("all is well from within", Duration::from_secs(60), || {
+        reckoned(&format!("count(probe_dns_serial{{zone=\"{NEW}\"}} > 0)")) == "2"
+            && reckoned(&format!("sum(probe_success{{zone=\"{NEW}\"}})")) == "2"
+            && reckoned("min(probe_success{tenant=\"c_l682-albo\"})") == "1"
+    });
+    let others = |all: BTreeSet<(String, String)>| -> BTreeSet<(String, String)> {
+        all.into_iter().filter(|(_, name)| !name.contains(NEW)).collect()
+    };
+    assert_eq!(others(targets().into_keys().collect()), others(before.clone()), "nobody else's were touched");
+    lab.is_converged();
+    drop(edited);
+    lab.comuni(&["apply", "--yes", "--member", "varese", "--allow", NEW]).ends_with(0);
+    eventually("it is asked no more", Duration::from_secs(60), || {
+        targets().into_keys().collect::<BTreeSet<_>>() == before
+    });
+    lab.is_converged();
+}

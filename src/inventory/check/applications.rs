@@ -71,6 +71,24 @@ fn basics(doc: &Doc<Application>, application: &Application, findings: &mut Vec<
                 .help("such as [GET, HEAD]; leave it out to let every method in"),
         );
     }
+    if let Some(queue) = &application.queue {
+        let place = doc.tree.place(&["queue", "oldest"]);
+        if application.database.is_none() {
+            findings.push(
+                Finding::error(doc.tree.key_place(&["queue"]), "`queue` is asked of a database, and there is none")
+                    .help("add `database: { engine: postgresql }`, or leave `queue` out"),
+            );
+        }
+        // A backslash begins an order to psql.
+        if !queue.oldest.starts_with("select ")
+            || queue.oldest.contains(|c: char| c.is_control() || c == ';' || c == '\\')
+        {
+            findings.push(
+                Finding::error(place, "`oldest` is not one question to PostgreSQL")
+                    .help("one `select` of one number, on one line (`>-` folds several), without `;` and `\\`"),
+            );
+        }
+    }
     for secret in &application.secrets {
         let help = "small letters, digits and `_`: `smtp_password`";
         report("name of a secret", secret, doc.tree.key_place(&["secrets"]), syntax::word(secret), help, findings);

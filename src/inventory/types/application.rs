@@ -34,6 +34,8 @@ pub struct Application {
     /// changed by them.
     #[serde(default)]
     pub assertions: Vec<Assertion>,
+    /// What waits to be done, in a table of its database; none when left out.
+    pub queue: Option<Queue>,
     /// What can be run.
     pub releases: BTreeMap<String, Release>,
 }
@@ -140,6 +142,18 @@ pub struct Assertion {
     pub at_least: Option<i64>,
     /// The most that it may be.
     pub at_most: Option<i64>,
+}
+
+/// A queue of a product. Its age is measured every five minutes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// A `select` of one whole number: for how many seconds the oldest thing has waited; null when nothing waits. It is
+    /// asked as the owner of the database, in a transaction that cannot write.
+    pub oldest: String,
+    /// When it has waited for longer than so many minutes, somebody is told; 30 when not said.
+    #[schemars(range(min = 1, max = 10080))]
+    pub stuck_minutes: Option<u32>,
 }
 
 /// How the health of a tenant is asked.

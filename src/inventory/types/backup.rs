@@ -23,6 +23,17 @@ pub struct Backup {
     pub prove: Prove,
 }
 
+/// Hours after the night of the backups begins at which they are proven.
+const PROVEN_LATER: u32 = 3;
+
+impl Backup {
+    /// When they are proven, `HH:MM` in Italy.
+    pub fn prove_at(&self) -> String {
+        let (hour, minute) = self.at.split_once(':').unwrap_or(("1", "00"));
+        format!("{:02}:{minute}", (hour.parse::<u32>().unwrap_or(1) + PROVEN_LATER) % 24)
+    }
+}
+
 /// How often backups are proven by `comuni backup verify --due`. Freshness is looked at in every run, and a part of each
 /// repository is read once a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -2,10 +2,8 @@
 
 use crate::failure::Result;
 use crate::inventory::Inventory;
+use crate::inventory::types::Backup;
 use crate::report::Out;
-
-/// Hours after the night of the backups begins.
-const LATER: u32 = 3;
 
 /// # Errors
 /// Never: what cannot be known is left for who installs it.
@@ -13,9 +11,8 @@ pub(super) fn print(inventory: &Inventory, out: &Out) -> Result<()> {
     let program =
         std::env::current_exe().map_or_else(|_| "/usr/bin/comuni".to_string(), |path| path.display().to_string());
     let place = inventory.directory.canonicalize().unwrap_or_else(|_| inventory.directory.clone());
-    let at = inventory.consortium.backup.as_ref().map_or("01:00", |backup| backup.at.as_str());
-    let (hour, minute) = at.split_once(':').unwrap_or(("1", "0"));
-    let hour = (hour.parse::<u32>().unwrap_or(1) + LATER) % 24;
+    let at = inventory.consortium.backup.as_ref().map_or("04:00".to_string(), Backup::prove_at);
+    let (hour, minute) = at.split_once(':').unwrap_or(("04", "00"));
     let command = "backup verify --all --due --textfile /var/lib/prometheus/node-exporter";
     out.document(&format!(
         "# /etc/systemd/system/comuni-verify.service
@@ -41,7 +38,7 @@ IOSchedulingClass=idle
 Description=Backups of the comuni are proven every night
 
 [Timer]
-OnCalendar=*-*-* {hour:02}:{minute}:00 Europe/Rome
+OnCalendar=*-*-* {at}:00 Europe/Rome
 RandomizedDelaySec=15min
 Persistent=true
 
