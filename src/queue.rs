@@ -125,6 +125,8 @@ mod tests {
 
     fn host() -> Fake {
         let mut host = Fake::new();
+        let accounts = host.world.text("/etc/passwd") + "postgres:x:90:90::/var:/bin/sh\n";
+        host.with_file("/etc/passwd", accounts, 0o644);
         host.with_directory(FOLDER, 0o755);
         host.with_directory("/var/lib/prometheus/node-exporter", 0o755);
         host

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::harness::{Edited, Lab, broken, carrier, eventually, lab, on, program};
+use crate::harness::{Edited, Lab, broken, carrier, equip_control, eventually, lab, on};
 use crate::monitoring::{MONITOR, active, all_are_up, firing};
 use crate::receiver::{Receiver, Told};
 
@@ -102,20 +102,11 @@ fn wanted(alert: &str, about: &str, receivers: &[&str]) -> BTreeSet<(About, Stri
     receivers.iter().map(|who| ((alert.to_string(), about.to_string()), who.to_string())).collect()
 }
 
-/// Puts the program and the inventory onto the control host, where its timer looks for them.
-fn equip_control(lab: &Lab) {
-    let done = std::process::Command::new(crate::harness::root().join("tests/lab/control"))
-        .args([lab.folder(), program().parent().unwrap().to_path_buf()])
-        .status()
-        .unwrap();
-    assert!(done.success(), "tests/lab/control failed");
-    on("ops1", "systemctl start comuni-dns-check.service");
-}
-
 #[test]
 fn after_an_apply_nothing_that_must_be_known_is_unknown() {
     let lab = lab();
     equip_control(lab);
+    on("ops1", "systemctl start comuni-dns-check.service");
     let unknown = || -> BTreeSet<About> {
         let names = ["Unknown", "Missing"];
         active().into_iter().filter(|(alert, _)| names.iter().any(|name| alert.ends_with(name))).collect()

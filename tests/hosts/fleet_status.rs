@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Lab, Run, broken, carrier, eventually, lab, on};
+use crate::harness::{LOZZA, Lab, Run, Undo, broken, carrier, equip_control, eventually, lab, on};
 
 const TENANT: &str = "c_c922-albo";
 /// Whose exporter has what a timer of the control host would measure.
@@ -112,4 +112,66 @@ fn who_is_away_is_told_and_what_is_not_known_is_never_ok() {
     assert!(members(&run).iter().all(|member| member["tenants"][0]["verified"].is_null()));
     drop(away);
     eventually("it is back", Duration::from_secs(90), || status(lab, &[]).status == 0);
+}
+
+/// A night of the control host in a test: what its timers start is started, and what they leave is taken away.
+fn night(lab: &Lab, units: &str) -> Undo {
+    equip_control(lab);
+    let undo =
+        Undo(CONTROL, format!("rm -f /etc/default/comuni {FOLDER}/comuni-plan.prom {FOLDER}/comuni_verify.prom"));
+    on(CONTROL, &format!("systemctl start {units}"));
+    undo
+}
+
+/// What the plan of the control host says of an owner: pending, and changed by hand.
+fn planned(owner: &str) -> (String, String) {
+    let page = on(CONTROL, &format!("cat {FOLDER}/comuni-plan.prom"));
+    let of = |name: &str| {
+        let begin = format!("comuni_plan_{name}{{owner=\"{owner}\"}} ");
+        page.lines().find_map(|line| line.strip_prefix(&begin)).expect(&page).to_string()
+    };
+    assert!(page.contains("comuni_plan_complete 1\n"), "{page}");
+    (of("pending"), of("drifted"))
+}
+
+#[test]
+fn the_control_host_sees_what_was_changed_by_hand_also_in_secrets_that_it_cannot_read() {
+    let lab = lab();
+    lab.is_converged();
+    let undo = night(lab, "comuni-plan.service");
+    assert_eq!(planned(LOZZA), ("0".into(), "0".into()));
+    let readable = on(CONTROL, "cd /srv/inventory/inventories/lab/secrets && find . -name '*.age'");
+    assert!(readable.lines().all(|file| file.starts_with("./control/")), "{readable}");
+
+    let host = carrier("c_e707-albo");
+    on(host, "echo '# by hand' >> /etc/comuni/tenants/c_e707-albo/pgpass");
+    on("db1", "echo \"alter role c_e707_albo_b password 'by hand'\" | runuser -u postgres -- psql -q");
+    on(CONTROL, "systemctl start comuni-plan.service");
+    assert_eq!(planned(LOZZA), ("2".into(), "2".into()));
+    let said = on(CONTROL, "journalctl -u comuni-plan.service -o cat");
+    assert!(said.contains("content: differs (secret, not shown)") && said.contains("password: differs"), "{said}");
+    lab.comuni(&["apply", "--yes", "--member", "lozza"]).ends_with(0);
+    on(CONTROL, "systemctl start comuni-plan.service");
+    assert_eq!(planned(LOZZA), ("0".into(), "0".into()));
+    lab.is_converged();
+    drop(undo);
+}
+
+#[test]
+#[ignore = "with ./check --all"]
+fn after_a_night_of_the_control_host_all_is_green_by_itself() {
+    let lab = lab();
+    lab.comuni(&["backup", "run"]).ends_with(0);
+    let undo = night(lab, "comuni-verify.service comuni-dns-check.service comuni-plan.service");
+    let green = |object: &Value| {
+        let text = object.to_string();
+        !["unknown", "attention", "broken"].iter().any(|grade| text.contains(&format!("grade\":\"{grade}\"")))
+    };
+    eventually("all is green, and nothing is wrong with what watches", Duration::from_secs(180), || {
+        let run = status(lab, &[]);
+        let graded = run.objects().into_iter().filter(|object| object["type"].as_str().unwrap().ends_with("_status"));
+        let all: Vec<Value> = graded.collect();
+        all.len() == 19 && all.iter().all(green) && lab.comuni(&["monitoring", "check", "--quiet"]).status == 0
+    });
+    drop(undo);
 }

@@ -273,3 +273,10 @@ impl Drop for Undo {
         tries_on(self.0, &self.1);
     }
 }
+
+/// Puts the program, the inventory and a key onto the control host, where its timers look for them.
+pub fn equip_control(lab: &Lab) {
+    let folder = program().parent().unwrap().to_path_buf();
+    let done = Command::new(root().join("tests/lab/control")).args([lab.folder(), folder]).status().unwrap();
+    assert!(done.success(), "tests/lab/control failed");
+}

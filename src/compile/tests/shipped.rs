@@ -11,7 +11,7 @@ use crate::templates::Templates;
 fn each_of(name: &str) -> Each {
     match name {
         "dns/zone.conf.tera" => Each::Zone,
-        "backup/configuration.json.tera" => Each::Tenant,
+        "backup/configuration.json.tera" | "monitoring/queue.json.tera" => Each::Tenant,
         "backup/authorized_keys.tera" | "backup/ssh.conf.tera" | "backup/ssh.key.tera" => Each::Member,
         _ if name.starts_with("tenant/") || name.starts_with("backup/tenant.") => Each::Tenant,
         _ if name.starts_with("monitoring/member-") => Each::Member,
@@ -44,6 +44,7 @@ fn variants(each: Each) -> Vec<Value> {
         bare["consortium"]["monitoring"]["mail"] = Value::Null;
         bare["consortium"]["monitoring"]["copy_to"] = Value::Null;
         bare["consortium"]["monitoring"]["dead_man"] = Value::Null;
+        bare["consortium"]["monitoring"]["queues"] = false.into();
     } else {
         bare["tenant"]["port"] = Value::Null;
         bare["tenant"]["application_host"]["address_family"] = "ip6".into();
