@@ -122,6 +122,7 @@ pub fn newcomer(inventory: &Inventory, loads: &mut BTreeMap<String, Load>, wish:
             source: COUNTED.1.to_string(),
         }),
         spent_before: None,
+        maintenance: None,
         domain: wish.domain.clone(),
         contacts: Some(wish.contacts.clone()).filter(|to| to.technical.is_some() || to.pec.is_some()),
         placement: None,
