@@ -103,8 +103,11 @@ fn left(host: &Host, load: Option<&Load>, tenants: usize, memory_mib: u64) -> Op
 mod tests {
     use super::*;
 
-    fn hosts(stated: &[(&str, Role, Option<(u32, u32)>)]) -> BTreeMap<String, Host> {
-        let host = |(name, role, capacity): &(&str, Role, Option<(u32, u32)>)| {
+    /// Name, role, and the most tenants and MiB.
+    type Stated<'a> = (&'a str, Role, Option<(u32, u32)>);
+
+    fn hosts(stated: &[Stated]) -> BTreeMap<String, Host> {
+        let host = |(name, role, capacity): &Stated| {
             let capacity =
                 capacity.map(|(tenants, memory)| serde_json::json!({ "tenants": tenants, "memory_mib": memory }));
             let host = serde_json::json!({ "address": "192.0.2.1", "roles": [role], "capacity": capacity });
