@@ -3,7 +3,7 @@
 //! One file an owner, `secrets/<code>.age` and `secrets/consortium.age`, each encrypted to every technician of
 //! consortium.yml and to the offline recovery key. Secrets are never taken from an included inventory: other hosts,
 //! other secrets. What is made is on disk before anybody hears of it. Beside it lies the part that the timers of the
-//! control host may read ([`control`]).
+//! control host may read (`control`).
 
 mod control;
 mod document;
