@@ -227,7 +227,7 @@ fn part(tenant: &Subject, found: &Verification) -> Part {
         found.versions.iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", ");
     let mut fields = vec![
         Field::new("Copia provata", known(found.snapshot.clone())),
-        Field::new("Criterio di scelta", "l'ultima copia dell'applicazione presente nel repository"),
+        Field::new("Criterio di scelta", "l'ultima copia completa dell'applicazione presente nel repository"),
         Field::new("Data della copia", known(found.taken.map(to_the_second))),
         Field::new("Età della copia (RPO effettivo)", known(age)),
         Field::new("Inizio della prova", to_the_second(found.began)),
