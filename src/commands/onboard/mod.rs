@@ -24,7 +24,7 @@ use crate::inventory::diagnostics::counted;
 use crate::inventory::newcomer::Newcomer;
 use crate::inventory::{Inventory, edit};
 use crate::protocol::Mode;
-use crate::report::{Out, agreement, table};
+use crate::report::{Counts, Out, agreement, table};
 
 /// # Errors
 /// Exit 2 when nothing is open but what others must do; 3 when some bodies are active and others not; for one body what
@@ -55,11 +55,11 @@ pub(super) fn run(global: &Global, wanted: &Onboard, out: &Out) -> Result<()> {
     }
     write(&inventory, &newcomers, wanted, out)?;
     let result = if walks.is_empty() { Ok(()) } else { together(global, wanted, &mut walks, out) };
-    if result.is_ok() && !walks.is_empty() {
-        machines(global, wanted, out)?;
-    }
-    let records = record(global, &walks, wanted, out);
+    let records = record(global, &mut walks, wanted, out);
     told(&walks, &refused, began, out);
+    if result.is_ok() && !walks.is_empty() {
+        machines(global, wanted, out);
+    }
     result.and(records)?;
     over_all(&walks, refused, already)
 }
@@ -131,7 +131,10 @@ fn together(global: &Global, wanted: &Onboard, walks: &mut [Walk], out: &Out) ->
         proof::of(global, &inventory, wanted, walk, out)?;
         if walk.is_well() {
             let slug = walk.slug.clone();
+            // Who is active has a record of it, also when this process is killed between the two.
+            let proven = walk.record(&inventory)?;
             walk.step("active", out, || {
+                Outbox::of(&inventory, |name| std::env::var_os(name))?.put(&proven)?;
                 edit::set_status(&inventory.directory, &slug, "active")?;
                 Ok("`joining` has become `active`".to_string())
             })?;
@@ -147,25 +150,32 @@ fn applied(global: &Global, members: Vec<String>, wanted: &Onboard, out: &Out) -
 }
 
 /// What the machines themselves need now that they carry more. It may restart what serves the others: it is told and not done.
-fn machines(global: &Global, wanted: &Onboard, out: &Out) -> Result<()> {
-    let selectors = Selectors { areas: vec![Area::Host], ..Selectors::default() };
-    let prepared = prepare(global, Scope::Selected(&selectors), &wanted.way, out)?;
-    let survey = prepared.ask(&wanted.way, Mode::Plan, &BTreeSet::new(), out)?;
-    survey.progress.finish();
-    let counts = survey.plan().counts();
-    survey.fleet.end();
-    if counts.pending() {
-        out.remark(&format!(
+fn machines(global: &Global, wanted: &Onboard, out: &Out) {
+    let needs = || -> Result<Counts> {
+        let selectors = Selectors { areas: vec![Area::Host], ..Selectors::default() };
+        let prepared = prepare(global, Scope::Selected(&selectors), &wanted.way, out)?;
+        let survey = prepared.ask(&wanted.way, Mode::Plan, &BTreeSet::new(), out)?;
+        survey.progress.finish();
+        let counts = survey.plan().counts();
+        survey.fleet.end();
+        Ok(counts)
+    };
+    match needs() {
+        Ok(counts) if counts.pending() => out.remark(&format!(
             "\nthe machines need {} now that they carry more: `comuni plan --area host` shows it, `comuni apply --area host` \
              brings it; what it restarts is down for a moment for everybody on it",
             counted(counts.fixes() as usize, "change")
-        ));
+        )),
+        Ok(_) => {}
+        Err(failure) => out.remark(&format!(
+            "\nwhat the machines need now could not be found out: {}\nhint: comuni plan --area host",
+            failure.told()
+        )),
     }
-    Ok(())
 }
 
 /// One record for each body, brought to the control host.
-fn record(global: &Global, walks: &[Walk], wanted: &Onboard, out: &Out) -> Result<()> {
+fn record(global: &Global, walks: &mut [Walk], wanted: &Onboard, out: &Out) -> Result<()> {
     if walks.is_empty() {
         return Ok(());
     }

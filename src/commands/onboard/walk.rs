@@ -19,6 +19,8 @@ pub(super) struct Walk {
     /// What others must do before it is active: one sentence each.
     pub(super) open: Vec<String>,
     began: String,
+    /// Of its record, once there is one: a later one takes its place.
+    id: Option<String>,
 }
 
 /// How long something took in milliseconds, and what came of it.
@@ -61,7 +63,7 @@ pub(super) fn elapsed(began: Instant) -> String {
 impl Walk {
     pub(super) fn new(slug: String, title: String) -> Walk {
         let began = clock::iso(clock::now());
-        Walk { slug, title, steps: Vec::new(), failed: None, open: Vec::new(), began }
+        Walk { slug, title, steps: Vec::new(), failed: None, open: Vec::new(), began, id: None }
     }
 
     /// Takes one step; after one that failed there is no other.
@@ -118,20 +120,24 @@ impl Walk {
         let seconds = self.steps.iter().map(|step| step.milliseconds).sum::<u64>() as f64 / 1000.0;
         let (result, step, what) = match (&self.failed, self.open.is_empty()) {
             (Some((step, failure)), _) => ("failed", step.as_str(), failure.message.lines().next().unwrap_or_default()),
-            (None, false) => ("open", "dns", self.open[0].lines().next().unwrap_or_default()),
+            (None, false) => {
+                let waits = self.steps.iter().find(|step| step.result == Ending::Pending);
+                waits.map_or(("open", "-", ""), |step| ("open", step.step.as_str(), step.detail.as_str()))
+            }
             (None, true) => ("active", "-", ""),
         };
         vec![self.slug.clone(), result.to_string(), step.to_string(), format!("{seconds:.1}"), what.to_string()]
     }
 
-    /// What is kept of it.
+    /// What is kept of it, as far as it has come. Kept again later, it is the same record.
     ///
     /// # Errors
     /// When the inventory's revision cannot be told.
-    pub(super) fn record(&self, inventory: &Inventory) -> Result<Record> {
+    pub(super) fn record(&mut self, inventory: &Inventory) -> Result<Record> {
         let revision = current(inventory)?;
         let of = InventoryRecord { revision: revision.text, dirty: revision.dirty, digest: inventory.digest.clone() };
         let mut record = Record::begin("onboard", &operator(), of)?;
+        record.id = self.id.get_or_insert(record.id).clone();
         record.started.clone_from(&self.began);
         record.steps.clone_from(&self.steps);
         let exit = match &self.failed {
@@ -163,5 +169,28 @@ fn said(step: &str, failure: &Failure) -> String {
     match failure.message.as_str() {
         "" => format!("{step} ended with exit {}, as told above", failure.kind.exit_code()),
         words => words.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::load;
+
+    #[test]
+    fn a_walk_that_is_kept_twice_is_one_record_and_says_how_far_it_came() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/varese");
+        let inventory = load(&path).map_err(|all| all.render()).unwrap().inventory;
+        let mut walk = Walk::new("lozza".to_string(), "Lozza".to_string());
+        walk.add("restore", &(10, Ok("restored".to_string())));
+        let first = walk.record(&inventory).unwrap();
+        walk.add("dns", &(10, Err(Failure::new(Kind::Pending, "the records must be set"))));
+        let second = walk.record(&inventory).unwrap();
+        assert_eq!((&first.id, &first.started), (&second.id, &second.started));
+        assert_eq!((first.exit_code, second.exit_code, second.steps.len()), (Some(0), Some(2), 2));
+        assert_eq!(walk.row()[1..3], ["open".to_string(), "dns".to_string()]);
+        walk.add("backup", &(10, Err(Failure::new(Kind::Partial, ""))));
+        assert_eq!(walk.record(&inventory).unwrap().exit_code, Some(3));
+        assert_eq!(walk.row()[4], "backup ended with exit 3, as told above");
     }
 }

@@ -15,11 +15,11 @@ use super::backup::past::{NEWEST, Past};
 use super::backup::tenants::{Tenant, chosen, owners};
 use super::backup::verify::Prover;
 use super::inventory::read;
+use super::past;
 use super::procedure::Procedure;
 use super::survey::control_host;
 use crate::cli::{Global, Tenants, Upgrade, Way};
-use crate::evidence::history::{Chains, merge};
-use crate::evidence::{Outbox, UpgradeEnding, UpgradeRecord, clock};
+use crate::evidence::{UpgradeEnding, UpgradeRecord, clock};
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::Evidence;
 use crate::health::Health;
@@ -149,9 +149,7 @@ fn begin<'a>(
 
 /// The upgrades that were recorded, the oldest first.
 fn upgrades(inventory: &Inventory, evidence: &Evidence) -> Result<Vec<UpgradeRecord>> {
-    let chains = Chains { lines: evidence.chains.clone(), broken: Vec::new() };
-    let outbox = Outbox::of(inventory, |name| std::env::var_os(name))?.undelivered()?;
-    let lines = merge(&chains, &outbox).lines;
+    let lines = past::history(inventory, evidence.clone())?.lines;
     Ok(lines.into_iter().filter_map(|line| line.record.upgrade.map(|upgrade| *upgrade)).collect())
 }
 
