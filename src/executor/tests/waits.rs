@@ -38,14 +38,14 @@ fn a_first_step_is_fixed_and_the_rest_waits_and_is_no_drift_before_nor_after_its
     let mut host = host();
     assert_eq!((fixed(&host.apply(zone("192.0.2.7"))), waits(&[])), (vec![ID.to_string()], vec![]));
     let heard = host.apply(zone("192.0.2.8"));
-    let time = host.fake.world.now + 3600;
+    let time = host.fake.world.now + 3601;
     assert_eq!((fixed(&heard), waits(&heard)), (vec![ID.to_string()], vec![time]));
     let heard = host.plan(zone("192.0.2.8"));
     assert!(matches!(outcome(&heard, ID), Outcome::Differs { action: Action::Wait, .. }), "{heard:?}");
     assert!(findings(&heard).iter().all(|finding| !finding.drifted), "{heard:?}");
     let heard = host.apply(zone("192.0.2.8"));
     assert_eq!(fixed(&heard), Vec::<String>::new(), "not before its time");
-    host.fake.world.now += 3600;
+    host.fake.world.now += 3601;
     let heard = host.plan(zone("192.0.2.8"));
     assert!(matches!(outcome(&heard, ID), Outcome::Differs { action: Action::Change, .. }), "{heard:?}");
     assert!(findings(&heard).iter().all(|finding| !finding.drifted), "nobody changed it by hand: {heard:?}");

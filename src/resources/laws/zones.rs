@@ -213,14 +213,15 @@ fn an_address_moves_in_two_steps_the_second_not_before_the_old_ttl_has_passed() 
     assert_eq!((first, changes), (Action::Change, vec![lowers]));
     fix(&moved, &mut host).unwrap();
     assert_eq!(line(&host, "www"), ["www.b.it. 60 A 192.0.2.7"], "only its TTL");
-    let not_before = host.world.now + 3600;
+    // The clock tells whole seconds: the one in which the TTL was lowered is not over.
+    let not_before = host.world.now + 3601;
     let waits = |host: &Fake| {
         let (action, changes) = action(&moved, host).unwrap();
         (action, changes[0].step.clone(), changes.len())
     };
     let second = (Action::Wait, Some(Step::Second { not_before }), 1);
     assert_eq!(waits(&host), second);
-    host.world.now += 3599;
+    host.world.now += 3600;
     assert_eq!(waits(&host), second, "the same until its time");
     let before = serial(&host);
     fix(&moved, &mut host).unwrap();
@@ -254,7 +255,7 @@ fn a_name_that_becomes_an_alias_moves_as_a_whole_and_what_only_comes_or_goes_doe
     let alias = stepwise(&[("www.b.it. 3600 A 192.0.2.7", "www.b.it. 3600 CNAME c.it.")]);
     fix(&alias, &mut host).unwrap();
     assert_eq!(line(&host, "www"), ["www.b.it. 60 A 192.0.2.7"]);
-    host.world.now += 3600;
+    host.world.now += 3601;
     fix(&alias, &mut host).unwrap();
     assert_eq!(line(&host, "www"), ["www.b.it. 3600 CNAME c.it."]);
     let mut host = serving();
@@ -289,7 +290,7 @@ fn who_lowers_a_ttl_in_the_inventory_has_the_move_wait_as_well() {
     fix(&serde_json::from_str(&lowered).unwrap(), &mut host).unwrap();
     let second: Resource = serde_json::from_str(&lowered.replace("192.0.2.7", "192.0.2.8")).unwrap();
     assert_eq!(action(&second, &host).unwrap().0, Action::Wait);
-    host.world.now += 3_600;
+    host.world.now += 3_601;
     assert_eq!(action(&second, &host).unwrap().0, Action::Change);
 }
 

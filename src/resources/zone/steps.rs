@@ -147,6 +147,11 @@ fn is_lowered(zone: &Zone, key: &Key, old: &RrSet, new: &RrSet) -> bool {
     PLACES.contains(&key.kind.as_str()) && old.data == new.data && old.ttl > limit && new.ttl <= limit
 }
 
+/// When nobody has an answer any more that was given with this TTL (seconds) up to now: the second of `now` is not over.
+fn until(now: i64, ttl: u32) -> i64 {
+    now + i64::from(ttl) + 1
+}
+
 /// RRsets whose TTL was lowered, and until when (seconds since 1970) resolvers may have them with the old one. A run that
 /// was cut off before it had written that down left the version that it replaced.
 fn lowered(host: &dyn Machine, zone: &Zone, served: &Records) -> Result<BTreeMap<String, i64>> {
@@ -155,7 +160,7 @@ fn lowered(host: &dyn Machine, zone: &Zone, served: &Records) -> Result<BTreeMap
         let former = Records::read(String::from_utf8_lossy(&former).lines()).unwrap_or_default();
         for (key, old) in &former.sets {
             if served.sets.get(key).is_some_and(|new| is_lowered(zone, key, old, new)) {
-                known.insert(key.to_string(), host.now() + i64::from(old.ttl));
+                known.insert(key.to_string(), until(host.now(), old.ttl));
             }
         }
     }
@@ -184,7 +189,7 @@ pub(super) fn remember(
     for (key, old) in &before.sets {
         let Some(new) = after.sets.get(key) else { continue };
         if is_lowered(zone, key, old, new) {
-            kept.insert(key.to_string(), now + i64::from(old.ttl));
+            kept.insert(key.to_string(), until(now, old.ttl));
         } else if old.data != new.data || new.ttl > threshold(zone) {
             kept.remove(&key.to_string());
         }
