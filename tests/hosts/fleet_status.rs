@@ -35,7 +35,8 @@ impl Measured {
             let file = lab.state().join(format!("{name}.prom"));
             lab.comuni(&[words, &["--textfile", file.to_str().unwrap()]].concat()).ends_with(0);
             let text = std::fs::read_to_string(&file).unwrap();
-            on(CONTROL, &format!("cat > {FOLDER}/test-{name}.prom <<'END'\n{text}END"));
+            // In their place: the same measured in two files would be refused by the exporter.
+            on(CONTROL, &format!("cat > {FOLDER}/comuni-{name}.prom <<'END'\n{text}END"));
         }
         Measured
     }
@@ -43,7 +44,7 @@ impl Measured {
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        on(CONTROL, &format!("rm -f {FOLDER}/test-plan.prom {FOLDER}/test-dns.prom"));
+        on(CONTROL, &format!("rm -f {FOLDER}/comuni-plan.prom {FOLDER}/comuni-dns.prom"));
     }
 }
 
@@ -117,8 +118,8 @@ fn who_is_away_is_told_and_what_is_not_known_is_never_ok() {
 /// A night of the control host in a test: what its timers start is started, and what they leave is taken away.
 fn night(lab: &Lab, units: &str) -> Undo {
     equip_control(lab);
-    let undo =
-        Undo(CONTROL, format!("rm -f /etc/default/comuni {FOLDER}/comuni-plan.prom {FOLDER}/comuni_verify.prom"));
+    let files = ["plan", "dns"].map(|name| format!("{FOLDER}/comuni-{name}.prom")).join(" ");
+    let undo = Undo(CONTROL, format!("rm -f /etc/default/comuni {files} {FOLDER}/comuni_verify.prom"));
     on(CONTROL, &format!("systemctl start {units}"));
     undo
 }
