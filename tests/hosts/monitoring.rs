@@ -172,7 +172,7 @@ fn a_new_zone_and_its_tenant_are_watched_after_an_apply_for_their_member_alone()
     assert_eq!(others(targets().into_keys().collect()), others(before.clone()), "nobody else's were touched");
     lab.is_converged();
     drop(edited);
-    lab.comuni(&["apply", "--yes", "--member", "varese", "--allow", NEW]).ends_with(0);
+    lab.comuni(&["apply", "--yes", "--member", "varese", "--allow", &format!("{NEW}/SOA")]).ends_with(0);
     eventually("it is asked no more", Duration::from_secs(60), || {
         targets().into_keys().collect::<BTreeSet<_>>() == before
     });
