@@ -43,8 +43,10 @@ def main(release, *modules):
     if done and number(done) > number(release):
         sys.stderr.write(f"the database is of release {done}: {release} cannot work on it\n")
         return 1
-    command = [sys.executable, "-I", "-B", f"{HERE}/bin/trytond-admin", "--database", name, "--all",
-               "--activate-dependencies", "--update", *modules]
+    # `--all` comes last: both write into one list, and `--update` replaces what is there. Without `--all` the kernel's own
+    # modules (`ir`, `res`) would stay as the release before left them, and all others fail on them.
+    command = [sys.executable, "-I", "-B", f"{HERE}/bin/trytond-admin", "--database", name,
+               "--update", *modules, "--all", "--activate-dependencies"]
     # A new database asks for the administrator's e-mail: none. Its password comes from TRYTONPASSFILE.
     status = subprocess.run(command, input="\n", text=True, stdout=subprocess.DEVNULL).returncode
     if status == 0:
