@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::compile::values::{HealthValues, TenantValues};
 use crate::compile::{elements, expand, shapes, watch};
 use crate::failure::{Failure, Result};
-use crate::inventory::types::Application;
+use crate::inventory::types::{Application, Health};
 use crate::inventory::{Body, Inventory, TenantPlan};
 use crate::playbook::{Values, named};
 use crate::templates::excerpt::excerpt;
@@ -84,9 +84,10 @@ impl Catalogue {
             *content = render(&format!("runtime.files.{name}"), content)?;
         }
         let health = &mut tenant.application.health;
-        health.path = render("health.path", &health.path)?;
-        health.body = health.body.as_ref().map(|body| render("health.body", body)).transpose()?;
-        no_secret(&application, "health", &[&[health.path.clone()][..], health.body.as_slice()].concat())?;
+        let stated = health.stated.clone();
+        health.path = render(&format!("{stated}.path"), &health.path)?;
+        health.body = health.body.as_ref().map(|body| render(&format!("{stated}.body"), body)).transpose()?;
+        no_secret(&application, &stated, &[&[health.path.clone()][..], health.body.as_slice()].concat())?;
         health.probe = watch::probe(&application, health)?;
         Ok(tenant)
     }
@@ -139,8 +140,16 @@ fn texts(name: &str, application: &Application) -> Vec<(String, String)> {
     texts.extend(argv("start", &runtime.start));
     texts.extend(map("environment", &runtime.environment));
     texts.extend(map("files", &runtime.files));
-    texts.push(("health.path".to_string(), application.health.path.clone()));
-    texts.extend(application.health.body.iter().map(|body| ("health.body".to_string(), body.clone())));
+    let questions: BTreeMap<String, &Health> = application
+        .releases
+        .keys()
+        .map(|release| application.health_on(release))
+        .map(|(asked, at)| (at, asked))
+        .collect();
+    for (stated, asked) in questions {
+        texts.push((format!("{stated}.path"), asked.path.clone()));
+        texts.extend(asked.body.iter().map(|body| (format!("{stated}.body"), body.clone())));
+    }
     texts.into_iter().map(|(key, text)| (place(name, &key), text)).collect()
 }
 

@@ -253,7 +253,7 @@ fn application_values(plan: &TenantPlan, application: &Application) -> Applicati
         environment: application.runtime.environment.clone(),
         files: application.runtime.files.clone(),
         start_seconds: application.runtime.start_seconds.unwrap_or(START_SECONDS),
-        health: health(&application.health),
+        health: health(application, &plan.tenant.release),
         public_methods: application.public_methods.clone().unwrap_or_default(),
         listens_on_socket: application.runtime.listen == Listen::Socket,
         notifies: application.runtime.notifies,
@@ -266,8 +266,9 @@ fn application_values(plan: &TenantPlan, application: &Application) -> Applicati
     }
 }
 
-/// As the catalogue has it, with what it leaves unsaid.
-pub fn health(health: &crate::inventory::types::Health) -> super::values::HealthValues {
+/// How a release is asked, as the catalogue has it, with what it leaves unsaid.
+pub fn health(application: &Application, release: &str) -> super::values::HealthValues {
+    let (health, stated) = application.health_on(release);
     super::values::HealthValues {
         path: health.path.clone(),
         method: health.method.unwrap_or(crate::inventory::types::Method::Get),
@@ -277,6 +278,7 @@ pub fn health(health: &crate::inventory::types::Health) -> super::values::Health
         contains: health.contains.clone(),
         // Named when it is rendered.
         probe: String::new(),
+        stated,
     }
 }
 

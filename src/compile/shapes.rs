@@ -145,6 +145,7 @@ fn health() -> HealthValues {
         status: 200,
         contains: Some("bene".to_string()),
         probe: "albo-1a2b3c4d".to_string(),
+        stated: "health".to_string(),
     }
 }
 

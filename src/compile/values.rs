@@ -418,6 +418,9 @@ pub struct HealthValues {
     pub contains: Option<String>,
     /// Names what is asked and must come, but for the path: the monitoring has a module of this name.
     pub probe: String,
+    /// Where in the catalogue's file that stands, for messages and not for templates: `health`, `releases.8.0.12.health`.
+    #[serde(skip)]
+    pub stated: String,
 }
 
 /// `file`: a settings file of a tenant, which its application asks for.

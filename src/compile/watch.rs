@@ -52,15 +52,20 @@ pub fn watch(
         members.push(elements::member(inventory, body));
         let watched = body.tenants.values().filter(|_| body.member.membership.status != Status::Leaving);
         for plan in watched {
-            let asked = &elements::application(inventory, plan)?.health;
-            // Rendered for each tenant only where the tenants' differ.
-            let health = if asked.body.as_ref().is_some_and(|body| body.contains("{{")) {
-                rendered(body, plan)?
-            } else {
-                let health = elements::health(asked);
-                HealthValues { probe: probe(&plan.application, &health)?, ..health }
-            };
-            probes.entry(health.probe.clone()).or_insert(health);
+            let application = elements::application(inventory, plan)?;
+            // Of all releases: the module of the next one is there before an upgrade points the tenant at it.
+            for release in application.releases.keys() {
+                let asked = elements::health(application, release);
+                // Rendered for each tenant only where the tenants' differ.
+                let health = if asked.body.as_ref().is_some_and(|body| body.contains("{{")) {
+                    let mut plan = plan.clone();
+                    plan.tenant.release.clone_from(release);
+                    rendered(body, &plan)?
+                } else {
+                    HealthValues { probe: probe(&plan.application, &asked)?, ..asked }
+                };
+                probes.entry(health.probe.clone()).or_insert(health);
+            }
         }
     }
     members.sort_by(|one, other| one.code.cmp(&other.code));

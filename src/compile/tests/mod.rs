@@ -89,6 +89,38 @@ fn the_question_for_health_is_rendered_for_the_tenant_and_holds_no_secret() {
 }
 
 #[test]
+fn a_release_is_asked_its_own_question_whole_and_monitoring_knows_that_of_each_release() {
+    let mut inventory = inventory();
+    let albo = inventory.applications.get_mut("albo").expect("albo");
+    let mut release = albo.releases["1.0.0"].clone();
+    albo.health.contains = Some("bene".to_string());
+    release.health = Some(
+        serde_json::from_value(serde_json::json!({ "path": "/{{ member.code }}/rpc", "status": 204 })).expect("sound"),
+    );
+    albo.releases.insert("2.0.0".to_string(), release);
+    let templates = Templates::load(&[]).expect("sound");
+    let ask = |inventory: &Inventory, release: &str| {
+        let body = &inventory.members["lozza"];
+        let mut plan = body.tenants["albo"].clone();
+        plan.tenant.release = release.to_string();
+        health(&templates, inventory, body, &plan)
+    };
+    let (old, new) = (ask(&inventory, "1.0.0").expect("sound"), ask(&inventory, "2.0.0").expect("sound"));
+    assert_eq!((old.path.as_str(), old.status, old.contains.as_deref()), ("/salute", 200, Some("bene")));
+    assert_eq!((new.path.as_str(), new.status, new.contains), ("/c_e707/rpc", 204, None));
+
+    let watched =
+        watch::watch(&inventory, &[], |body, plan| health(&templates, &inventory, body, plan)).expect("sound");
+    let names: Vec<&String> = watched.probes.iter().map(|probe| &probe.name).collect();
+    assert!(names.contains(&&old.probe) && names.contains(&&new.probe) && old.probe != new.probe, "{names:?}");
+
+    let stated = inventory.applications.get_mut("albo").expect("albo").releases.get_mut("2.0.0").expect("there");
+    stated.health.as_mut().expect("there").path = "/{{ tenant.nothing }}".to_string();
+    let failure = ask(&inventory, "2.0.0").expect_err("refused");
+    assert!(failure.message.contains("releases.2.0.0.health.path"), "{}", failure.message);
+}
+
+#[test]
 fn what_a_member_owns_does_not_hang_on_the_other_members() {
     let with_others = all(&inventory());
     let mut alone = inventory();

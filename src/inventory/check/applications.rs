@@ -42,7 +42,7 @@ fn basics(doc: &Doc<Application>, application: &Application, findings: &mut Vec<
             .help("a list, the full path first: [/usr/bin/python3, …]"),
         );
     }
-    health(doc, &application.health, findings);
+    health(doc, &["health"], &application.health, findings);
     for name in application.runtime.files.keys() {
         let span = doc.tree.key_place(&["runtime", "files", name]);
         let help = "letters, digits, `.`, `_` and `-`, a letter or digit first: `settings.ini`";
@@ -104,37 +104,32 @@ fn basics(doc: &Doc<Application>, application: &Application, findings: &mut Vec<
     }
 }
 
-fn health(doc: &Doc<Application>, health: &Health, findings: &mut Vec<Finding>) {
+fn health(doc: &Doc<Application>, at: &[&str], health: &Health, findings: &mut Vec<Finding>) {
+    let place = |key| doc.tree.place(&[at, &[key]].concat());
     // What a template may hold is known once it is rendered.
     let path = without_templates(&health.path);
     if !path.starts_with('/') || path.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"') {
         let message = format!("{} is not the path of a page", quoted(&health.path));
-        findings.push(
-            Finding::error(doc.tree.place(&["health", "path"]), message)
-                .help("it begins with `/` and holds no space: `/health`"),
-        );
+        findings.push(Finding::error(place("path"), message).help("it begins with `/` and holds no space: `/health`"));
     }
     let reads = matches!(health.method, None | Some(Method::Get | Method::Head | Method::Options));
     if health.body.is_some() && reads {
         findings.push(
-            Finding::error(doc.tree.place(&["health", "body"]), "a request that reads sends no body along")
+            Finding::error(place("body"), "a request that reads sends no body along")
                 .help("say how it is sent: `method: POST`"),
         );
     }
     for (key, text) in [("body", &health.body), ("contains", &health.contains)] {
         if text.as_ref().is_some_and(|text| text.is_empty() || text.contains(char::is_control)) {
             findings.push(
-                Finding::error(doc.tree.place(&["health", key]), format!("`{key}` is not one line of text"))
+                Finding::error(place(key), format!("`{key}` is not one line of text"))
                     .help("write it on one line, or leave it out"),
             );
         }
     }
     let spelled = |text: &String| text.contains('/') && !text.contains(|c: char| c.is_whitespace() || c.is_control());
     if health.media_type.as_ref().is_some_and(|text| !spelled(text)) {
-        findings.push(
-            Finding::error(doc.tree.place(&["health", "media_type"]), "not a media type")
-                .help("such as `application/json`"),
-        );
+        findings.push(Finding::error(place("media_type"), "not a media type").help("such as `application/json`"));
     }
 }
 
@@ -167,6 +162,9 @@ fn releases(name: &str, doc: &Doc<Application>, application: &Application, findi
             help,
             findings,
         );
+        if let Some(own) = &stated.health {
+            health(doc, &["releases", release, "health"], own, findings);
+        }
         if stated.source.is_empty() || stated.source.contains(char::is_control) {
             let span = doc.tree.place(&["releases", release, "source"]);
             findings

@@ -17,7 +17,7 @@ pub struct Application {
     pub runtime: Runtime,
     /// Its database; none when left out.
     pub database: Option<Database>,
-    /// How its health is asked.
+    /// How its health is asked, of all releases that do not say otherwise.
     pub health: Health,
     /// The only HTTP methods that nginx lets in from outside, such as `[GET, HEAD]`; all when left out. The socket itself
     /// takes every method still.
@@ -38,6 +38,16 @@ pub struct Application {
     pub queue: Option<Queue>,
     /// What can be run.
     pub releases: BTreeMap<String, Release>,
+}
+
+impl Application {
+    /// How the health of a tenant that runs this release is asked, and the place in the file that says so.
+    pub fn health_on(&self, release: &str) -> (&Health, String) {
+        match self.releases.get(release).and_then(|stated| stated.health.as_ref()) {
+            Some(own) => (own, format!("releases.{release}.health")),
+            None => (&self.health, "health".to_string()),
+        }
+    }
 }
 
 /// A method of HTTP (RFC 9110, RFC 5789).
@@ -190,6 +200,8 @@ pub struct Release {
     /// The release before still works on what this one makes of the data, so that going back loses nothing.
     #[serde(default)]
     pub reversible: bool,
+    /// How its health is asked, when otherwise than the application's, of which nothing is taken then.
+    pub health: Option<Health>,
 }
 
 /// Defaults for tenants, of an application or of the consortium.
