@@ -89,7 +89,7 @@ impl Walk<'_, '_> {
                 self.run.procedure.bring(&self.target.tenant.subject, catalog, secrets)?;
             }
         }
-        self.ask(None)?;
+        self.ask(None, None)?;
         self.unsilence();
         let stay = self.old.release_ids();
         self.retire(&stay)?;

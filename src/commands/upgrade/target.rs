@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::catalog::{Catalog, Entry};
+use crate::catalog::{Area, Catalog, Entry};
 use crate::commands::archives;
 use crate::commands::backup::live::Live;
 use crate::commands::backup::tenants::Tenant;
@@ -60,6 +60,8 @@ pub(super) fn is_leaving(body: &Body) -> bool {
 /// A tenant as it is on one release.
 pub(super) struct View {
     pub(super) live: Live,
+    /// What monitoring hosts know of its member.
+    watched: Vec<Catalog>,
     archives: BTreeMap<String, PathBuf>,
 }
 
@@ -82,7 +84,9 @@ impl View {
         let compiled = compile(&inventory, &Selection { owners, ..Selection::default() })?;
         let hashes: Vec<String> = live.all.iter().flat_map(releases).map(|(_, hash)| hash).collect();
         let archives = archives::checked(&compiled, &hashes)?;
-        Ok(View { live, archives })
+        let is_watch = |entry: &Entry| entry.area == Area::Monitoring && entry.tenant.is_none();
+        let watched = compiled.catalogs.values().map(|catalog| part(catalog, &is_watch)).filter(is_some).collect();
+        Ok(View { live, watched, archives })
     }
 
     /// Where an archive lies on this machine.
@@ -92,9 +96,8 @@ impl View {
 
     /// The release itself, on every host that has it: the one that runs it, and the one that proves backups with it.
     pub(super) fn release(&self) -> Vec<Catalog> {
-        let hosts = self.live.all.iter().map(|catalog| catalog.host.as_str());
-        let catalogs = hosts.map(|host| self.part(host, &|entry| matches!(entry.resource, Resource::Release(_))));
-        catalogs.filter(|catalog| !catalog.entries.is_empty()).collect()
+        let is_release = |entry: &Entry| matches!(entry.resource, Resource::Release(_));
+        self.live.all.iter().map(|catalog| part(catalog, &is_release)).filter(is_some).collect()
     }
 
     /// Its hosts with the ids that the release has there.
@@ -105,24 +108,31 @@ impl View {
 
     /// What is otherwise than on another release, by host; with the services that must stand still meanwhile.
     pub(super) fn beside(&self, other: &View) -> Vec<Catalog> {
-        let same = |host: &str, entry: &Entry| {
-            let theirs = other.live.all.iter().find(|catalog| catalog.host == host);
-            theirs.is_some_and(|theirs| {
-                theirs.entries.iter().any(|their| their.id == entry.id && their.resource == entry.resource)
-            })
-        };
-        let hosts = self.live.all.iter().map(|catalog| catalog.host.as_str());
-        let catalogs = hosts
-            .map(|host| self.part(host, &|entry| matches!(entry.resource, Resource::Service(_)) || !same(host, entry)));
-        let worth =
-            |catalog: &Catalog| catalog.entries.iter().any(|entry| !matches!(entry.resource, Resource::Service(_)));
-        catalogs.filter(worth).collect()
+        let is_service = |entry: &Entry| matches!(entry.resource, Resource::Service(_));
+        let beside = |of: &Catalog| part(of, &|entry| is_service(entry) || !same(&other.live.all, &of.host, entry));
+        let worth = |catalog: &Catalog| catalog.entries.iter().any(|entry| !is_service(entry));
+        self.live.all.iter().map(beside).filter(worth).collect()
     }
 
-    fn part(&self, host: &str, which: &dyn Fn(&Entry) -> bool) -> Catalog {
-        let all = self.live.all.iter().filter(|catalog| catalog.host == host).flat_map(|catalog| &catalog.entries);
-        Catalog { host: host.to_string(), entries: all.filter(|entry| which(entry)).cloned().collect() }
+    /// What monitoring hosts must know otherwise than on another release.
+    pub(super) fn watched_beside(&self, other: &View) -> Vec<Catalog> {
+        let beside = |of: &Catalog| part(of, &|entry| !same(&other.watched, &of.host, entry));
+        self.watched.iter().map(beside).filter(is_some).collect()
     }
+}
+
+fn part(of: &Catalog, which: &dyn Fn(&Entry) -> bool) -> Catalog {
+    Catalog { host: of.host.clone(), entries: of.entries.iter().filter(|entry| which(entry)).cloned().collect() }
+}
+
+fn is_some(catalog: &Catalog) -> bool {
+    !catalog.entries.is_empty()
+}
+
+/// A host has the same among these.
+fn same(all: &[Catalog], host: &str, entry: &Entry) -> bool {
+    let theirs = all.iter().filter(|catalog| catalog.host == host).flat_map(|catalog| &catalog.entries);
+    theirs.into_iter().any(|their| their.id == entry.id && their.resource == entry.resource)
 }
 
 /// Ids and hashes of the releases in a catalog.

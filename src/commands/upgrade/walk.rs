@@ -263,6 +263,25 @@ impl<'r, 'a> Walk<'r, 'a> {
         hosts.map(|(name, _)| name.clone()).collect()
     }
 
+    /// Prometheus asks it as the release that it runs now is asked. Where it does not, its alerts would be false: the silence
+    /// stays there, and ends by itself.
+    fn watch(&mut self) {
+        let catalogs = self.new.last().map(|view| view.watched_beside(&self.old)).unwrap_or_default();
+        for catalog in catalogs {
+            let Err(refused) = self.place(&catalog) else { continue };
+            let Target { from, slug, .. } = self.target;
+            self.silences.retain(|(host, _)| *host != catalog.host);
+            self.run.out.remark(&format!(
+                "{}: {} still asks it for its health as {from} is asked, and keeps its alerts muted for up to {} minutes: {}; \
+                 `comuni apply --area monitoring --member {slug}` tells it",
+                self.target.name(),
+                catalog.host,
+                SILENCE / 60,
+                Failure::from(refused)
+            ));
+        }
+    }
+
     /// The alerts are told again. That they are not ends by itself in any case.
     pub(super) fn unsilence(&mut self) {
         for (host, id) in std::mem::take(&mut self.silences) {
@@ -320,7 +339,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             let secrets = self.secrets(catalog);
             self.run.procedure.bring(&self.target.tenant.subject, catalog, secrets)?;
         }
-        self.ask(None)?;
+        self.ask(Some(at), None)?;
         self.say(&format!("migrated, started and healthy on {release} after {} s", began.elapsed().as_secs()));
         Ok(())
     }
@@ -330,14 +349,15 @@ impl<'r, 'a> Walk<'r, 'a> {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(u64::from(seconds)) {
             std::thread::sleep(PAUSE);
-            self.ask(Some(BLINK))?;
+            self.ask(self.new.len().checked_sub(1), Some(BLINK))?;
         }
         Ok(())
     }
 
-    /// Asks the application itself.
-    pub(super) fn ask(&mut self, patience: Option<u32>) -> Acting<()> {
-        let Some((host, health)) = self.old.live.health.clone() else { return Ok(()) };
+    /// Asks the application itself, as a release of the way is asked, or else the old one.
+    pub(super) fn ask(&mut self, on: Option<usize>, patience: Option<u32>) -> Acting<()> {
+        let view = on.and_then(|at| self.new.get(at)).unwrap_or(&self.old);
+        let Some((host, health)) = view.live.health.clone() else { return Ok(()) };
         let health = Health { patience: patience.unwrap_or(health.patience), ..health };
         self.act(&host, Act::Ask(health), SecretTable::default()).map(drop)
     }
@@ -364,6 +384,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         let Target { tenant, slug, to, .. } = self.target;
         let path = edit::set_release(&self.run.inventory.directory, slug, &tenant.application, to)?;
         self.say(&format!("{} says {to}", path.display()));
+        self.watch();
         self.backup("on its new release")?;
         self.unsilence();
         let wanted = self.new.last().map(View::release_ids).unwrap_or_default();
