@@ -42,6 +42,8 @@ mod saved;
 mod secrets;
 // An apply deletes no data, so what this leaves is in the plans after it: its name puts it behind those who count.
 mod software;
+mod software_queue;
+mod software_upgrade;
 mod upgrade;
 mod waysin;
 // So does this, for who has joined can only leave: behind all others.

@@ -16,7 +16,7 @@ fn asked(path: &str) -> Value {
 }
 
 /// The value of a query that has one.
-fn reckoned(query: &str) -> String {
+pub fn reckoned(query: &str) -> String {
     let line = format!(
         "curl --silent --fail --max-time 10 --get --data-urlencode 'query={query}' http://127.0.0.1:9090/api/v1/query"
     );

@@ -12,16 +12,21 @@ use serde_json::{Value, json};
 
 use crate::harness::{Lab, eventually, lab, lab_does, on, root, tries_on};
 
-/// Malnate has its tenants on app1, Lozza on app2.
-const MALNATE: (&str, &str, &str) = ("app1", "c_e863", "comune.malnate.va.it");
-const LOZZA: (&str, &str, &str) = ("app2", "c_e707", "comune.lozza.va.it");
+/// The application host of a member's tenants, its code and its zone.
+pub type Member = (&'static str, &'static str, &'static str);
+
+pub const MALNATE: Member = ("app1", "c_e863", "comune.malnate.va.it");
+pub const LOZZA: Member = ("app2", "c_e707", "comune.lozza.va.it");
+
+/// Where Tryton takes what is asked of it, below the folder of its database, by release.
+const RPC: [(&str, &str); 2] = [("7.8.18", ""), ("8.0.12", "rpc/")];
 
 /// The members' additional tenants, taken away again when dropped.
-struct Given {
-    members: PathBuf,
+pub struct Given {
+    pub members: PathBuf,
 }
 
-fn give(lab: &Lab) -> Given {
+pub fn give(lab: &Lab) -> Given {
     let run = lab.inventory().join("../..");
     let prepared = Command::new(root().join("tests/lab/prepare")).arg("--software").arg(run).status().unwrap();
     assert!(prepared.success(), "the products could not be packed: PyPI must be reachable for this test");
@@ -61,13 +66,27 @@ fn asks(
     (status.parse().unwrap(), answer.to_string())
 }
 
-fn secret(lab: &Lab, name: &str) -> String {
+pub fn secret(lab: &Lab, name: &str) -> String {
     let run = lab.comuni(&["secrets", "show", &format!("secret://{name}"), "--reveal"]).ends_with(0);
     run.stdout.trim().to_string()
 }
 
+/// Has Tryton do something as its administrator: its answer, with status 200 and no error in it.
+#[track_caller]
+pub fn tryton(lab: &Lab, (host, code, zone): Member, release: &str, method: &str, parameters: &Value) -> Value {
+    let login = format!("admin:{}", secret(lab, &format!("{code}/contabilita/admin_password")));
+    let (_, place) = RPC.into_iter().find(|(of, _)| *of == release).unwrap();
+    let path = format!("/{code}_contabilita/{place}");
+    let call = json!({ "id": 1, "method": method, "params": parameters });
+    let (status, answer) = asks(lab, host, &format!("contabilita.{zone}"), "POST", &path, Some(&login), &call);
+    assert_eq!(status, 200, "{method} of {code}: {answer}");
+    let said: Value = serde_json::from_str(&answer).unwrap();
+    assert!(said.get("error").is_none(), "{method} of {code}: {answer}");
+    said["result"].clone()
+}
+
 /// The number of the session that a login gets, if any.
-fn logs_in(lab: &Lab, (host, code, zone): (&str, &str, &str), password: &str) -> (u16, Value) {
+fn logs_in(lab: &Lab, (host, code, zone): Member, password: &str) -> (u16, Value) {
     let call = json!({ "id": 1, "method": "common.db.login", "params": ["admin", { "password": password }] });
     let name = format!("contabilita.{zone}");
     let (status, answer) = asks(lab, host, &name, "POST", &format!("/{code}_contabilita/"), None, &call);
@@ -88,6 +107,7 @@ fn tryton_and_kinto_answer_for_their_members_and_reach_no_other() {
     kinto_keeps_what_its_administrator_gives(lab);
     no_account_reaches_the_port_or_the_database_of_another();
     after_a_restart_nothing_is_prepared_again(lab);
+    crate::software_queue::what_waits_in_it_is_measured_until_it_is_done(LOZZA, "7.8.18");
     a_copy_of_tryton_is_equal_and_usable(lab);
 
     drop(given);
