@@ -4,6 +4,7 @@
 pub mod compare;
 pub mod configuration;
 pub mod copy;
+pub mod export;
 pub mod fingerprint;
 pub mod ladder;
 pub mod manifest;

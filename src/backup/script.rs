@@ -28,6 +28,15 @@ impl Script {
         Ok(Script(text))
     }
 
+    /// Gives a variable another value from here on.
+    ///
+    /// # Errors
+    /// As [`Script::new`].
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        self.0.push_str(&variable(name, value)?);
+        Ok(())
+    }
+
     /// Adds statements, in which values stand only as variables.
     pub fn then(&mut self, statements: &'static str) {
         self.0.push_str(statements);

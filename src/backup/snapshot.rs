@@ -16,10 +16,10 @@ const LONGEST: Duration = Duration::from_secs(12 * 3600);
 /// Ends every answer of psql. No answer can hold it: each line of one is a JSON value.
 const MARKER: &str = "--comuni: that is all--";
 
-/// Whatever the server, the database or the role prefer, values are written in one way; nothing ends the transaction
-/// but we, and it waits for nobody who changes a table's structure.
-const BEGINNING: &str = "\
-begin isolation level repeatable read read only;
+/// Whatever the server, the database or the role prefer, values are written in one way in this transaction.
+macro_rules! one_way {
+    () => {
+        "\
 set local search_path = pg_catalog;
 set local datestyle = iso;
 set local intervalstyle = postgres;
@@ -31,10 +31,21 @@ set local lc_monetary = 'C';
 set local row_security = off;
 set local client_encoding = utf8;
 set local statement_timeout = 0;
-set local lock_timeout = '60s';
-set local idle_in_transaction_session_timeout = 0;
-select to_json(pg_export_snapshot());
-";
+"
+    };
+}
+
+/// The same, for other transactions.
+pub(super) const ONE_WAY: &str = one_way!();
+
+/// Nothing ends the transaction but we, and it waits for nobody who changes a table's structure.
+const BEGINNING: &str = concat!(
+    "begin isolation level repeatable read read only;\n",
+    one_way!(),
+    "set local lock_timeout = '60s';\n",
+    "set local idle_in_transaction_session_timeout = 0;\n",
+    "select to_json(pg_export_snapshot());\n"
+);
 
 /// An open transaction with its exported snapshot. Dropping it ends the transaction, and with it the snapshot.
 #[derive(Debug)]

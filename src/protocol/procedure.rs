@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Holder, Operator};
+use crate::backup::export;
 use crate::backup::ladder::{Check, Task, Verification};
 use crate::backup::prune::{Keep, Pruned, Verified};
 use crate::backup::restore;
@@ -83,6 +84,8 @@ pub enum Act {
     Backup,
     /// Take a step of a restore. Answered by [`Acted::Restored`], with [`super::FromHost::Doing`] before it.
     Restore(Box<restore::Step>),
+    /// Take a step of an export. Answered by [`Acted::Exported`], with [`super::FromHost::Doing`] before it.
+    Export(Box<export::Step>),
     /// Prove the newest backup of the tenant, as far up as the task says. Answered by [`Acted::Verified`], with
     /// [`super::FromHost::Doing`] before it.
     Verify(Box<Task>),
@@ -140,6 +143,8 @@ pub enum Acted {
     BackedUp(Box<Run>),
     /// What came of a step of a restore.
     Restored(Box<restore::Answer>),
+    /// What came of a step of an export.
+    Exported(Box<export::Answer>),
     /// A backup was verified as far as it could be.
     Verified(Box<Verification>),
     /// Deleting was tried.

@@ -18,7 +18,10 @@ mod unpack;
 
 use serde::{Deserialize, Serialize};
 
+pub(in crate::backup) use choose::choose;
 pub use note::{Kept, is_half};
+pub(in crate::backup) use source::{Source, differ};
+
 pub use source::Report;
 pub use unpack::sweep;
 
@@ -267,7 +270,7 @@ pub fn step(
                 From::Here { .. } => None,
             };
             repository(machine, tenant, from, key)
-                .and_then(|repository| choose::choose(machine, &repository, wanted))
+                .and_then(|repository| choose(machine, &repository, wanted))
                 .map(|chosen| Answer::Chosen(chosen, settled))
         }
         Step::Unpack { from, what } => repository(machine, tenant, from, key)
@@ -327,7 +330,16 @@ pub fn remarkable(step: &Step) -> Option<&'static str> {
     }
 }
 
-fn repository(machine: &dyn Machine, tenant: &str, from: &From, key: Option<&str>) -> Result<Repository> {
+/// The repository of a tenant, seen from this host.
+///
+/// # Errors
+/// When its key was not given, or this host is not set up for it.
+pub(in crate::backup) fn repository(
+    machine: &dyn Machine,
+    tenant: &str,
+    from: &From,
+    key: Option<&str>,
+) -> Result<Repository> {
     match from {
         From::Own => {
             let configuration = Configuration::read(machine, tenant)?;

@@ -210,7 +210,7 @@ fn prove_dump(machine: &mut dyn Machine, path: &Path, of: &manifest::Database, r
 }
 
 /// Fails with the first few differences.
-pub(super) fn differ(what: &str, differences: &[compare::Difference]) -> Result<()> {
+pub(in crate::backup) fn differ(what: &str, differences: &[compare::Difference]) -> Result<()> {
     if differences.is_empty() {
         return Ok(());
     }

@@ -80,6 +80,25 @@ impl Scratch {
         Ok(Scratch { name, folder })
     }
 
+    /// One that an earlier act of the same tenant made.
+    ///
+    /// # Errors
+    /// When there is none with this name and our marker, or it is another tenant's.
+    pub fn open(machine: &dyn Machine, name: &str, tenant: &str) -> Result<Scratch> {
+        let plain = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let folder = Path::new(FOLDER).join(name);
+        let marker = match name.strip_prefix(PREFIX).is_some_and(plain) {
+            true => machine.read(&folder.join(MARKER))?,
+            false => None,
+        };
+        let marker = marker.and_then(|text| serde_json::from_slice::<Marker>(&text).ok());
+        match marker.filter(|marker| marker.name == name && marker.tenant == tenant) {
+            Some(_) => Ok(Scratch { name: name.to_string(), folder }),
+            None => Err(Failure::operation(format!("there is no copy {name} of {tenant} here: a later run swept it"))
+                .hint("run the same command again")),
+        }
+    }
+
     /// Its unit for a purpose.
     pub fn unit(&self, purpose: &str) -> String {
         format!("{}-{purpose}.service", self.name)

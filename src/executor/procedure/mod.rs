@@ -2,6 +2,7 @@
 
 mod ask;
 mod bring;
+mod export;
 mod raise;
 mod verify;
 
@@ -16,6 +17,7 @@ use super::journal::Journal;
 use super::lock::{self, Lock, Taken};
 use super::store::Settings;
 use super::wire::Wire;
+use crate::backup::export::Step as ExportStep;
 use crate::backup::ladder::try_to_delete;
 use crate::backup::prune::note_verified;
 use crate::backup::run::Remembered;
@@ -190,6 +192,12 @@ impl<'a> Procedure<'a> {
                 };
                 let answer = backup::restore(machine, self.settings, holder, order, step, &mut tell)?;
                 Ok(Acted::Restored(Box::new(answer)))
+            }
+            Act::Export(step) => {
+                if !matches!(**step, ExportStep::Read { .. }) {
+                    note(machine, "export")?;
+                }
+                Ok(Acted::Exported(Box::new(export::step(machine, self.wire, order, step)?)))
             }
             Act::Verify(task) => {
                 note(machine, "verify")?;
