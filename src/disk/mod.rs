@@ -31,6 +31,15 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     sync(folder)
 }
 
+/// Puts a file that was written beside its place, and synced, into that place. What stood there is replaced at once.
+///
+/// # Errors
+/// Those of the file system.
+pub fn put(unfinished: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(unfinished, path)?;
+    sync(folder_of(path))
+}
+
 /// Makes a folder, and what is missing above it, for our account only.
 ///
 /// # Errors

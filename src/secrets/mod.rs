@@ -14,6 +14,7 @@ mod missing;
 mod recipients;
 mod rekey;
 mod rotation;
+mod sealed;
 mod secret;
 mod ssh_key;
 mod token;
@@ -37,6 +38,7 @@ pub use login::{ACTIVE_TOKENS, Half, PASSWORD_TOKENS, Step};
 pub use missing::{Made, required_tokens};
 pub use rekey::{Readers, Rekeyed, for_others};
 pub use rotation::Rotation;
+pub use sealed::{PublicKey, Sealed};
 pub use secret::{LONGEST, Secret};
 pub use token::{AUTHORITY_KEY, CONSORTIUM, Token};
 
