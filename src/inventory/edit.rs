@@ -35,9 +35,15 @@ pub fn set_release(folder: &Path, member: &str, application: &str, release: &str
 /// # Errors
 /// As [`pin_host_key`].
 pub fn set_status(folder: &Path, member: &str, status: &str) -> Result<PathBuf> {
-    const FRESH: &str = "# yaml-language-server: $schema=../schema/member.json\nmembership:\n";
-    let members = members(folder)?;
-    write(&members.join(format!("{member}.yml")), FRESH, &["membership", "status"], status)
+    write(&members(folder)?.join(format!("{member}.yml")), FRESH, &["membership", "status"], status)
+}
+
+/// Writes the last day of a membership (ISO 8601) into a body's file in this folder, never into an included one.
+///
+/// # Errors
+/// As [`pin_host_key`].
+pub fn set_last_day(folder: &Path, member: &str, day: &str) -> Result<PathBuf> {
+    write(&members(folder)?.join(format!("{member}.yml")), FRESH, &["membership", "until"], day)
 }
 
 /// The folder of the members' files, which a folder that includes another may not have yet.
@@ -46,6 +52,9 @@ fn members(folder: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(&members).map_err(|error| Failure::operation(format!("{}: {error}", members.display())))?;
     Ok(members)
 }
+
+/// As [`MEMBER`], for its membership.
+const FRESH: &str = "# yaml-language-server: $schema=../schema/member.json\nmembership:\n";
 
 /// A member's file where the included inventory has all else.
 const MEMBER: &str = "# yaml-language-server: $schema=../schema/member.json\napplications:\n";

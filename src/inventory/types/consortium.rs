@@ -42,11 +42,42 @@ pub struct Consortium {
     pub monitoring: Option<Monitoring>,
     /// How releases are rolled out. Without it the defaults hold.
     pub upgrade: Option<Upgrade>,
+    /// What becomes of members that leave.
+    #[serde(default)]
+    pub leaving: Leaving,
     /// What it pays, and how its members share it.
     pub costs: Option<Costs>,
     /// The second of the three levels of defaults.
     #[serde(default)]
     pub defaults: Defaults,
+}
+
+/// What becomes of members that leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Leaving {
+    /// Their data stay for so many days after they were handed over.
+    #[serde(default = "keep_days")]
+    #[schemars(range(min = 1, max = 3650))]
+    pub keep_days: u32,
+    /// No TTL of their zones is longer, in seconds, so that resolvers find their next name servers soon.
+    #[serde(default = "longest_ttl")]
+    #[schemars(range(min = 60, max = 86400))]
+    pub ttl: u32,
+}
+
+impl Default for Leaving {
+    fn default() -> Leaving {
+        Leaving { keep_days: keep_days(), ttl: longest_ttl() }
+    }
+}
+
+fn keep_days() -> u32 {
+    90
+}
+
+fn longest_ttl() -> u32 {
+    300
 }
 
 /// The body that runs the tender.

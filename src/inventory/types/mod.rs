@@ -14,7 +14,7 @@ pub use application::{
     Application, Assertion, Database, Engine, Health, Listen, Method, Release, Runtime, TenantDefaults,
 };
 pub use backup::{Backup, BackupPolicy, Prove};
-pub use consortium::{Authority, Body, Consortium, Defaults, Limits, MemberDefaults, SizeClass};
+pub use consortium::{Authority, Body, Consortium, Defaults, Leaving, Limits, MemberDefaults, SizeClass};
 pub use costs::{CostClass, CostKind, CostLine, Costs, Payment, Sharing, SpentBefore};
 pub use dns::{
     Dns, Dnssec, Domain, DomainMode, Exchanger, Mail, NameServer, Pec, Site, Timers, Waiver, ZoneLimits, ZoneRecord,

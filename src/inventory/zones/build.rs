@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::types::{Domain, DomainMode, Exchanger, Mail, Member, Pec, Site, ZoneRecord};
+use super::super::types::{Domain, DomainMode, Exchanger, Mail, Member, Pec, Site, Status, ZoneRecord};
 use super::{Origin, Scene, Served};
 use crate::dns::{Data, Finding, Name, Place, Reading, Record, Soa, Type, Word, Zone, rules, text};
 
@@ -32,6 +32,9 @@ pub fn zone(scene: &Scene, name: Name, slug: &str, member: &Member) -> Served {
         None => builder.no_mail("@", scene.dns.ttl, Origin::Consortium(path(["domain"]))),
     }
     builder.tenants(slug, member);
+    if member.membership.status == Status::Leaving {
+        builder.soon();
+    }
     builder.served
 }
 
@@ -47,6 +50,14 @@ fn path<const N: usize>(keys: [&str; N]) -> Vec<String> {
 }
 
 impl Builder<'_> {
+    /// Whoever serves the zone next is found soon: no record is remembered for long.
+    fn soon(&mut self) {
+        let longest = self.scene.consortium.leaving.ttl;
+        for record in &mut self.served.zone.records {
+            record.ttl = record.ttl.min(longest);
+        }
+    }
+
     /// Remembers where the records that follow were written.
     fn from(&mut self, origin: Origin) -> Place {
         self.served.origins.push(origin);
