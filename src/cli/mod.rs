@@ -4,6 +4,7 @@ mod backup;
 mod dns;
 mod hosts;
 mod monitoring;
+mod offboard;
 mod onboard;
 mod report;
 mod selection;
@@ -17,6 +18,7 @@ pub use backup::{Backup, Restore, Tenants, Verify};
 pub use dns::{Check, Dns};
 pub use hosts::Hosts;
 pub use monitoring::{Monitoring, MonitoringCheck, Silencing};
+pub use offboard::Offboard;
 pub use onboard::{BodyKind, Onboard, Wished, ZoneMode};
 pub use report::{ActivationReport, ComplianceReport, CostsReport, Report, RestoreTestReport};
 pub use selection::{Selectors, Way};
@@ -152,6 +154,21 @@ Examples:
 Exit codes: 0 active; 2 all is done but records that others must set; 3 some bodies and not others; 1, 4, 5, 7 a step failed, and is named;
 64 the body or its wishes are not clear; 65 the inventory is invalid")]
     Onboard(Box<Onboard>),
+    /// Hand a member its data in open formats, proven by a restore, and stop its tenants
+    ///
+    /// Says what will happen and asks. Each tenant is backed up and exported from that backup: SQL, a table (CSV) for each
+    /// table, files, a manifest with checksums, and a text in Italian that says how to bring it back without this program. The
+    /// bundle is restored as that text says, on the host where backups are proven, compared row for row, and written into
+    /// the folder encrypted to the member's own key. Only then the member is `leaving`: its tenants stop, the monitoring
+    /// forgets them, the TTLs of its zone are lowered, and the last state, standing still, is what is handed over. All data
+    /// stay. A run that failed or was cut off anywhere goes on when the same command is typed again.
+    #[command(after_help = "\
+Examples:
+  comuni offboard lozza --export /mnt/consegna --recipient lozza.pub
+
+Exit codes: 0 handed over; 4 a backup or its export is not what it must be; 1, 5, 7 a step failed, and is named; 6 busy;
+64 the member or the key is not clear, or nobody agreed; 65 the inventory is invalid")]
+    Offboard(Box<Offboard>),
     /// Say with your ssh key that a saved plan may be applied
     ///
     /// Shows the plan, asks, and adds who signed, when and the signature to its file. Whoever applies the plan sees it, and
@@ -451,6 +468,7 @@ impl Verb {
             Verb::Plan { .. } => "plan",
             Verb::Apply { .. } => "apply",
             Verb::Onboard(_) => "onboard",
+            Verb::Offboard(_) => "offboard",
             Verb::SignOff { .. } => "sign-off",
             Verb::Secrets(_) => "secrets",
             Verb::Backup(_) => "backup",

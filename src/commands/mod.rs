@@ -12,6 +12,7 @@ mod hosts;
 mod inventory;
 mod manual;
 mod monitoring;
+mod offboard;
 mod onboard;
 mod past;
 mod plan;
@@ -24,6 +25,7 @@ mod secrets;
 mod status;
 mod survey;
 mod upgrade;
+mod walk;
 mod ways;
 mod zone_brake;
 
@@ -54,6 +56,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
             apply::run_saved(global, file, way, *yes, allow, out)
         }
         Verb::Onboard(wanted) => onboard::run(global, wanted, out),
+        Verb::Offboard(wanted) => offboard::run(global, wanted, out),
         Verb::SignOff { plan_file, key, yes } => saved::sign_off(plan_file, key, *yes, out),
         Verb::Backup(what) => backup::run(global, what, out),
         Verb::Upgrade(options) => upgrade::run(global, options, out),

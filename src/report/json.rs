@@ -158,6 +158,13 @@ pub enum Object {
         /// What was done.
         step: StepRecord,
     },
+    /// A step of `offboard` that is over.
+    OffboardStep {
+        /// The member, by the name of its file.
+        member: String,
+        /// What was done.
+        step: StepRecord,
+    },
     /// A step of an apply.
     Step {
         /// Host.

@@ -32,6 +32,7 @@ mod lockout;
 mod monitoring;
 mod monitoring_check;
 mod night;
+mod offboard;
 mod plan;
 mod receiver;
 mod refusals;

@@ -9,6 +9,8 @@ mod say;
 mod targets;
 mod transfer;
 
+pub(super) use records::ds_of;
+
 use std::path::PathBuf;
 
 use crate::cli::{Dns, Global};

@@ -6,7 +6,7 @@ use crate::commands::inventory::read;
 use crate::evidence::clock;
 use crate::failure::{Failure, Kind, Result};
 use crate::inventory::types::DomainMode;
-use crate::inventory::{Inventory, select, zones};
+use crate::inventory::{Body, Inventory, select, zones};
 use crate::outside::{Known, Patience, Service, judge, look};
 use crate::report::Out;
 use crate::report::json::Object;
@@ -35,6 +35,17 @@ pub(super) fn run(global: &Global, member: &str, out: &Out) -> Result<()> {
                 .hint("`comuni dns check` says why; the rest of the text is whole"))
         }
         _ => Ok(()),
+    }
+}
+
+/// The DS of the zone that we serve for a member, for whoever must withdraw them; none when nobody ever proved any.
+///
+/// # Errors
+/// When what was seen before cannot be read.
+pub(in crate::commands) fn ds_of(inventory: &Inventory, body: &Body) -> Result<Vec<String>> {
+    match target(inventory, body)? {
+        Some(target) if target.wanted.service == Service::Ours => ds(inventory, &target),
+        _ => Ok(Vec::new()),
     }
 }
 

@@ -5,15 +5,14 @@
 mod asked;
 mod proof;
 mod spreadsheet;
-mod walk;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use self::asked::Who;
-use self::walk::{Walk, elapsed};
 use super::inventory::read;
 use super::survey::{Scope, prepare};
+use super::walk::{self, Walk, elapsed};
 use super::{apply, past, secrets};
 use crate::catalog::Area;
 use crate::cli::{Global, Onboard, Selectors};
@@ -45,9 +44,9 @@ pub(super) fn run(global: &Global, wanted: &Onboard, out: &Out) -> Result<()> {
                     "{title} is a member already: `comuni apply --member {slug}` brings what is missing\n"
                 ));
             }
-            Ok(Who::Joining(slug)) => walks.push(Walk::new(slug, title)),
+            Ok(Who::Joining(slug)) => walks.push(Walk::new("onboard", slug, title)),
             Ok(Who::New(newcomer)) => {
-                walks.push(Walk::new(newcomer.slug.clone(), title));
+                walks.push(Walk::new("onboard", newcomer.slug.clone(), title));
                 newcomers.push(*newcomer);
             }
             Err(failure) => refused.push((title, failure)),

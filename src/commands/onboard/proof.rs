@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::walk::Walk;
 use crate::backup::ladder::{Outcome, Verification};
 use crate::cli::{Backup, Check, Dns, Global, Onboard, Tenants, Verify};
+use crate::commands::walk::Walk;
 use crate::commands::{backup, dns, monitoring, past};
 use crate::compile::health;
 use crate::evidence::history::Filter;

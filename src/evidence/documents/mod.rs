@@ -4,6 +4,7 @@ pub mod activation;
 pub mod compliance;
 pub mod costs;
 pub mod fleet;
+pub mod handover;
 mod moments;
 mod page;
 pub mod restore_test;

@@ -52,7 +52,10 @@ pub(super) fn run(global: &Global, options: &Verify, out: &Out) -> Result<()> {
 
 /// The host that proves. It must be the one that keeps the repositories: their keys then never leave the order, and no
 /// other host can read them.
-fn verifier(inventory: &Inventory) -> Result<&str> {
+///
+/// # Errors
+/// Exit 65 when it is not.
+pub(in crate::commands) fn verifier(inventory: &Inventory) -> Result<&str> {
     let backup = inventory.consortium.backup.as_ref();
     let keeper = backup.map_or("", |backup| backup.repository.as_str());
     match inventory.hosts.get_key_value(keeper) {

@@ -1,4 +1,4 @@
-//! The way of one body through the steps, told as it goes and kept for its record.
+//! The way of one body through the steps of joining or leaving, told as it goes and kept for its record.
 
 use std::time::Instant;
 
@@ -11,12 +11,13 @@ use crate::report::json::Object;
 
 /// The way of one body.
 pub(super) struct Walk {
+    verb: &'static str,
     pub(super) slug: String,
     pub(super) title: String,
     steps: Vec<StepRecord>,
     /// The step that failed.
     pub(super) failed: Option<(String, Failure)>,
-    /// What others must do before it is active: one sentence each.
+    /// What others must do before all is done: one sentence each.
     pub(super) open: Vec<String>,
     began: String,
     /// Of its record, once there is one: a later one takes its place.
@@ -61,9 +62,9 @@ pub(super) fn elapsed(began: Instant) -> String {
 }
 
 impl Walk {
-    pub(super) fn new(slug: String, title: String) -> Walk {
+    pub(super) fn new(verb: &'static str, slug: String, title: String) -> Walk {
         let began = clock::iso(clock::now());
-        Walk { slug, title, steps: Vec::new(), failed: None, open: Vec::new(), began, id: None }
+        Walk { verb, slug, title, steps: Vec::new(), failed: None, open: Vec::new(), began, id: None }
     }
 
     /// Takes one step; after one that failed there is no other.
@@ -78,7 +79,11 @@ impl Walk {
         let done = timed(work);
         self.add(name, &done);
         if let Some(step) = self.steps.last() {
-            out.object(&Object::OnboardStep { member: self.slug.clone(), step: step.clone() });
+            let (member, step) = (self.slug.clone(), step.clone());
+            out.object(&match self.verb {
+                "onboard" => Object::OnboardStep { member, step },
+                _ => Object::OffboardStep { member, step },
+            });
         }
         told(name, &done, out);
         match done.1 {
@@ -136,7 +141,7 @@ impl Walk {
     pub(super) fn record(&mut self, inventory: &Inventory) -> Result<Record> {
         let revision = current(inventory)?;
         let of = InventoryRecord { revision: revision.text, dirty: revision.dirty, digest: inventory.digest.clone() };
-        let mut record = Record::begin("onboard", &operator(), of)?;
+        let mut record = Record::begin(self.verb, &operator(), of)?;
         record.id = self.id.get_or_insert(record.id).clone();
         record.started.clone_from(&self.began);
         record.steps.clone_from(&self.steps);
@@ -181,7 +186,7 @@ mod tests {
     fn a_walk_that_is_kept_twice_is_one_record_and_says_how_far_it_came() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/varese");
         let inventory = load(&path).map_err(|all| all.render()).unwrap().inventory;
-        let mut walk = Walk::new("lozza".to_string(), "Lozza".to_string());
+        let mut walk = Walk::new("onboard", "lozza".to_string(), "Lozza".to_string());
         walk.add("restore", &(10, Ok("restored".to_string())));
         let first = walk.record(&inventory).unwrap();
         walk.add("dns", &(10, Err(Failure::new(Kind::Pending, "the records must be set"))));
