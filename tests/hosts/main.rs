@@ -46,6 +46,7 @@ mod software;
 mod software_queue;
 mod software_upgrade;
 mod upgrade;
+mod upgrade_faults;
 mod waysin;
 // So does this, for who has joined can only leave: behind all others.
 #[path = "onboard.rs"]

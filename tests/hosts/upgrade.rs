@@ -12,11 +12,11 @@ use crate::backup::{DATA, TENANT, seeded};
 use crate::cut_off::{is_step, kill_here, kill_host_halves, killed_at, steps};
 use crate::harness::{Edited, Lab, Run, https, on, tries_on};
 
-const SITE: &str = "albo.comune.lozza.va.it";
+pub const SITE: &str = "albo.comune.lozza.va.it";
 const SOCKET: &str = "/run/comuni-c_e707-albo/http.sock";
 
 /// All columns that 1.0.0 knows of, and all files: a migration to 1.1.0 or 2.0.0 must leave them as they are.
-fn content(host: &str) -> String {
+pub fn content(host: &str) -> String {
     let rows = on(
         "db1",
         "runuser -u postgres -- psql -qtA -d c_e707_albo -c \"select count(*), md5(string_agg(concat_ws('|', id, year, number, \
@@ -27,7 +27,7 @@ fn content(host: &str) -> String {
 }
 
 /// The release that answers, and whether it is well.
-fn release(host: &str) -> String {
+pub fn release(host: &str) -> String {
     on(host, &format!("curl --silent --fail --unix-socket {SOCKET} http://localhost/version"))
 }
 
@@ -52,13 +52,13 @@ fn published(subject: &str) -> String {
 }
 
 /// How a run is rolled out for the length of a test.
-fn policy(lab: &Lab, words: &str) -> Edited {
+pub fn policy(lab: &Lab, words: &str) -> Edited {
     let words = format!("\nupgrade: {{ fresh_minutes: 10000, {words} }}\n");
     lab.edit(&lab.inventory().join("consortium.yml"), |text| text + &words)
 }
 
 /// Upgrades when no lock is in the way: a host half that lost its control needs some seconds to notice.
-fn when_free(lab: &Lab, words: &[&str]) -> Run {
+pub fn when_free(lab: &Lab, words: &[&str]) -> Run {
     let began = Instant::now();
     loop {
         let run = lab.comuni(words);
@@ -69,17 +69,17 @@ fn when_free(lab: &Lab, words: &[&str]) -> Run {
     }
 }
 
-fn upgrade(lab: &Lab, to: &str) -> Run {
+pub fn upgrade(lab: &Lab, to: &str) -> Run {
     when_free(lab, &["--format", "json", "upgrade", "albo", "--to", to, "--member", "lozza", "--yes"])
 }
 
 /// What became of the tenant.
-fn record(run: &Run) -> Value {
+pub fn record(run: &Run) -> Value {
     run.objects().into_iter().rfind(|object| object["type"] == "upgrade").unwrap()
 }
 
 /// Back to where all tests begin: with its data, whatever they are by now.
-fn to_the_first(lab: &Lab, host: &str) {
+pub fn to_the_first(lab: &Lab, host: &str) {
     if !release(host).contains("1.0.0") {
         when_free(lab, &["rollback", "albo", "--member", "lozza", "--yes"]).ends_with(0);
     }
@@ -288,7 +288,7 @@ fn a_second_technician_sees_who_is_at_the_tenant() {
     assert!(release(host).contains("1.0.0"));
 }
 
-const UPGRADE: [&str; 7] = ["upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--yes"];
+pub const UPGRADE: [&str; 7] = ["upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--yes"];
 
 fn one(seed: usize) -> [usize; 1] {
     [3 + seed % 14]
@@ -296,7 +296,7 @@ fn one(seed: usize) -> [usize; 1] {
 
 /// However it was cut off: an apply keeps away from it, and the next run brings it wholly to the one or the other, with no
 /// row lost.
-fn is_brought_to_an_end(lab: &Lab, host: &str, before: &str, what: &str, resume: bool) {
+pub fn is_brought_to_an_end(lab: &Lab, host: &str, before: &str, what: &str, resume: bool) {
     let under_way = tries_on(host, &format!("test -e /var/lib/comuni/upgrade/{TENANT}.json")).0 == 0;
     if under_way {
         let busy = when_free(lab, &["backup", "run", "--member", "lozza"]);
