@@ -20,7 +20,7 @@ pub use hosts::Hosts;
 pub use monitoring::{Monitoring, MonitoringCheck, Silencing};
 pub use offboard::Offboard;
 pub use onboard::{BodyKind, Onboard, Wished, ZoneMode};
-pub use report::{ActivationReport, ComplianceReport, CostsReport, Report, RestoreTestReport};
+pub use report::{ActivationReport, ComplianceReport, CostsReport, Report, RestoreTestReport, UpgradeReport};
 pub use selection::{Selectors, Way};
 pub use upgrade::{Rollback, Upgrade};
 

@@ -52,6 +52,36 @@ Examples:
 
 Exit codes: 0 made; 64 this is no period; 65 the inventory has no costs in it, or does not say what a rule needs")]
     Costs(CostsReport),
+    /// The record of upgrades: from which release to which, how it ended, and when a service stood still, to the second
+    ///
+    /// It is made of the evidence of `upgrade` and `rollback` alone: one document for each body.
+    #[command(after_help = "\
+Examples:
+  comuni report upgrade albo
+  comuni report upgrade --member malnate --month 2026-11 --html aggiornamenti.html
+
+Exit codes: 0 made, however they ended; 4 made of evidence that is broken, and says so; 1 the control host cannot be reached; 64 this is no month")]
+    Upgrade(UpgradeReport),
+}
+
+/// What `report upgrade` takes.
+#[derive(Debug, Args)]
+pub struct UpgradeReport {
+    /// Only of this application; of all when not said
+    #[arg(value_name = "APPLICATION")]
+    pub application: Option<String>,
+    /// Only this member (name, slug, code or glob); can be repeated
+    #[arg(long = "member", value_name = "MEMBER")]
+    pub members: Vec<String>,
+    /// All upgrades of a month, YYYY-MM; the last one of each tenant when not said
+    #[arg(long, value_name = "MONTH")]
+    pub month: Option<String>,
+    /// Write also one page to print, without scripts and without anything from elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How to reach the control host.
+    #[command(flatten)]
+    pub way: Way,
 }
 
 /// What `report restore-test` takes.

@@ -1,5 +1,7 @@
 //! `comuni upgrade` and `comuni rollback`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::Way;
@@ -29,6 +31,18 @@ pub struct Upgrade {
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub plan: bool,
+    /// Tell the bodies that their tenants will be upgraded, and do no more: FROM, or FROM..TO, in the time of Italy
+    ///
+    /// A notice is printed for each body, and recorded. It must come `upgrade.notice_days` working days before FROM, and lets the
+    /// upgrade through from FROM to TO (8 hours later when not said).
+    #[arg(long, value_name = "WHEN", conflicts_with_all = ["resume", "plan", "canary", "batch", "without_notice"])]
+    pub announce: Option<String>,
+    /// With --announce: write also one page to print, without scripts and without anything from elsewhere
+    #[arg(long, value_name = "FILE", requires = "announce")]
+    pub html: Option<PathBuf>,
+    /// Upgrade although the bodies were not told before; why is recorded
+    #[arg(long, value_name = "WHY")]
+    pub without_notice: Option<String>,
     /// Do not ask; compulsory without a terminal
     #[arg(short, long)]
     pub yes: bool,

@@ -11,8 +11,8 @@ use crate::backup::ladder::{Outcome, Verification};
 use crate::catalog::Catalog;
 use crate::cli::Way;
 use crate::evidence::{
-    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, Outbox, Record, Running,
-    UpgradeRecord, Who, clock, current,
+    ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, NoticeRecord, Outbox, Record,
+    Running, UpgradeRecord, Who, clock, current,
 };
 use crate::failure::{Failure, Kind, Result};
 use crate::fleet::{BackupRuns, Evidence, Fleet};
@@ -200,6 +200,24 @@ impl Procedure {
         record.upgrade = Some(Box::new(upgrade.clone()));
         record.end(kind.map_or(0, Kind::exit_code));
         self.put(inventory, &upgrade.tenant, &record, out)
+    }
+
+    /// Records what a body was told.
+    ///
+    /// # Errors
+    /// As [`Procedure::proven`].
+    pub(super) fn told(
+        &mut self,
+        inventory: &Inventory,
+        body: &Body,
+        host: &str,
+        notice: &NoticeRecord,
+        out: &Out,
+    ) -> Result<()> {
+        let mut record = self.of_one(body, host, (notice.told, notice.told), Ending::Done)?;
+        record.notice = Some(Box::new(notice.clone()));
+        record.end(0);
+        self.put(inventory, &notice.tenant, &record, out)
     }
 
     /// A record of one member on one host, which does not end with the run.

@@ -20,6 +20,12 @@ pub fn in_italy(moment: Timestamp) -> jiff::civil::DateTime {
     moment.to_zoned(italy()).datetime()
 }
 
+/// When it is that time in Italy, in seconds since 1970-01-01T00:00:00Z. A time that comes twice in a night of autumn is the
+/// first of them; one that a night of spring leaves out is as much later.
+pub fn of_italy(time: jiff::civil::DateTime) -> i64 {
+    time.to_zoned(italy()).map_or(i64::MAX, |moment| moment.timestamp().as_second())
+}
+
 /// ISO 8601 with milliseconds and the offset that held in Italy: `2026-11-23T18:20:05.123+01:00`.
 pub fn iso(moment: Timestamp) -> String {
     moment.to_zoned(italy()).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()

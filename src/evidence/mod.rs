@@ -19,4 +19,4 @@ pub use record::{
     SelectionRecord, SignOffRecord, StepRecord, VERSION, Who,
 };
 pub use revision::{Contained, Revision, current};
-pub use upgrade::{UpgradeEnding, UpgradeRecord};
+pub use upgrade::{NoticeRecord, UpgradeEnding, UpgradeRecord};

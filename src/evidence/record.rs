@@ -5,7 +5,7 @@ use rand::rngs::OsRng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{UpgradeRecord, clock};
+use super::{NoticeRecord, UpgradeRecord, clock};
 use crate::backup::ladder::Verification;
 use crate::catalog::Area;
 use crate::failure::{Failure, Result};
@@ -56,6 +56,9 @@ pub struct Record {
     /// What became of one tenant's upgrade; left out when it was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Box<UpgradeRecord>>,
+    /// What a body was told before an upgrade; left out when this is no notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Box<NoticeRecord>>,
     /// The steps of a procedure that has several, in their order; left out when it has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepRecord>,
@@ -252,6 +255,7 @@ impl Record {
             failures: Vec::new(),
             verification: None,
             upgrade: None,
+            notice: None,
             steps: Vec::new(),
             exit_code: None,
         })

@@ -74,6 +74,9 @@ pub struct UpgradeRecord {
     /// What of the failed release is kept beside for a while: a database, a folder.
     #[serde(default)]
     pub kept: Vec<String>,
+    /// Why its body was not told before; left out when it was, or need not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unannounced: Option<String>,
 }
 
 impl UpgradeRecord {
@@ -81,4 +84,28 @@ impl UpgradeRecord {
     pub fn outage(&self) -> Option<i64> {
         Some((self.opened? - self.closed?).max(0))
     }
+}
+
+/// A body was told that a tenant will be upgraded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NoticeRecord {
+    /// `c_e863-albo`.
+    pub tenant: String,
+    /// The member's code.
+    pub member: String,
+    /// The application.
+    pub application: String,
+    /// The release that ran when it was told.
+    pub from: String,
+    /// The release that shall come.
+    pub to: String,
+    /// When it was told, seconds since 1970-01-01T00:00:00Z.
+    pub told: i64,
+    /// From when on it may be without service.
+    pub begins: i64,
+    /// Until when.
+    pub ends: i64,
+    /// Seconds without service that are expected, from upgrades before; left out when nothing is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage: Option<i64>,
 }

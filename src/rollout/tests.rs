@@ -1,6 +1,5 @@
 use std::collections::BTreeSet;
 
-use jiff::civil::DateTime;
 use proptest::prelude::*;
 
 use super::*;
@@ -113,13 +112,12 @@ fn shares_are_numbers_or_percents() {
 #[test]
 fn canaries_come_first_one_by_one_in_the_order_that_was_written() {
     let members: Vec<_> =
-        ["besozzo", "lozza", "malnate", "varese", "vergiate"].map(|name| (name.to_string(), None)).to_vec();
-    let now = "2026-11-28T12:00:00".parse().unwrap();
+        ["besozzo", "lozza", "malnate", "varese", "vergiate"].map(|name| (name.to_string(), Ok(()))).to_vec();
     let canary = ["varese", "nobody", "lozza"].map(String::from);
-    let plan = waves(&members, &canary, Share::Count(2), now);
+    let plan = waves(members.clone(), &canary, Share::Count(2));
     let names: Vec<Vec<&str>> = plan.waves.iter().map(|wave| wave.iter().map(String::as_str).collect()).collect();
     assert_eq!(names, [vec!["varese"], vec!["lozza"], vec!["besozzo", "malnate"], vec!["vergiate"]]);
-    let plan = waves(&members, &[], Share::Percent(50), now);
+    let plan = waves(members, &[], Share::Percent(50));
     assert_eq!(plan.waves.iter().map(Vec::len).collect::<Vec<_>>(), [1, 2, 2]);
 }
 
@@ -130,15 +128,13 @@ proptest! {
         canary in proptest::collection::vec(0_usize..45, 0..5),
         share in prop_oneof![(1_u32..50).prop_map(Share::Count), (1_u32..=100).prop_map(Share::Percent)],
     ) {
-        let now: DateTime = "2026-11-28T12:00:00".parse().unwrap();
-        let days = maintenance(&[], &[("2026-11-28", "2026-11-28")]);
         let members: Vec<_> = frozen
             .iter()
             .enumerate()
-            .map(|(at, frozen)| (format!("m{at}"), frozen.then(|| days.clone())))
+            .map(|(at, frozen)| (format!("m{at}"), if *frozen { Err(Closed::Untold) } else { Ok(()) }))
             .collect();
         let canary: Vec<String> = canary.iter().map(|at| format!("m{at}")).collect();
-        let plan = waves(&members, &canary, share, now);
+        let plan = waves(members.clone(), &canary, share);
         let come: Vec<&String> = plan.waves.iter().flatten().collect();
         let left: Vec<&String> = plan.left.iter().map(|left| &left.member).collect();
         let all: BTreeSet<&String> = come.iter().chain(&left).copied().collect();
@@ -165,5 +161,57 @@ proptest! {
         }
         prop_assert!(bad <= stop_after.max(1));
         prop_assert_eq!(tally.stops(), bad >= stop_after.max(1));
+    }
+}
+
+fn day(text: &str) -> jiff::civil::Date {
+    text.parse().unwrap()
+}
+
+#[test]
+fn working_days_leave_out_the_end_of_the_week_and_the_holidays_of_the_country() {
+    for (after, until, count, why) in [
+        ("2026-11-23", "2026-11-26", 3, "Monday to Thursday"),
+        ("2026-11-25", "2026-11-28", 2, "Saturday is none"),
+        ("2026-11-27", "2026-11-30", 1, "over the end of the week"),
+        ("2026-12-07", "2026-12-09", 1, "8 December"),
+        ("2026-12-23", "2026-12-28", 2, "Christmas"),
+        ("2027-03-26", "2027-03-30", 1, "Easter Monday is 29 March 2027"),
+        ("2024-03-29", "2024-04-02", 1, "Easter Monday is 1 April 2024"),
+        ("2025-10-03", "2025-10-06", 1, "4 October, a Saturday"),
+        ("2024-10-03", "2024-10-04", 1, "4 October 2024 was worked"),
+        ("2027-10-03", "2027-10-04", 0, "4 October 2027 is a holiday"),
+        ("2026-11-26", "2026-11-26", 0, "nothing lies between a day and itself"),
+        ("2026-11-26", "2026-11-20", 0, "the past"),
+    ] {
+        assert_eq!(working_days(day(after), day(until)), count, "{after} to {until}: {why}");
+    }
+    assert_eq!(earliest(day("2026-11-25"), 3), day("2026-11-30"));
+    assert_eq!(earliest(day("2026-11-24"), 3), day("2026-11-27"));
+    assert_eq!(earliest(day("2026-11-24"), 0), day("2026-11-24"));
+}
+
+#[test]
+fn a_tenant_comes_only_in_the_time_that_its_body_was_told_of_early_enough() {
+    let told = |at: &str, begins: &str, ends: &str| Told {
+        at: at.parse().unwrap(),
+        begins: begins.parse().unwrap(),
+        ends: ends.parse().unwrap(),
+    };
+    let saturday = told("2026-11-24T17:00:00", "2026-11-28T22:00:00", "2026-11-29T06:00:00");
+    let late = told("2026-11-25T08:00:00", "2026-11-28T22:00:00", "2026-11-29T06:00:00");
+    let early = || Err(Closed::Early { begins: "2026-11-28T22:00:00".to_string() });
+    for (told, days, now, said) in [
+        (&[saturday][..], 3, "2026-11-28T22:00:00", Ok(())),
+        (&[saturday], 3, "2026-11-28T21:59:59", early()),
+        (&[saturday], 3, "2026-11-29T05:59:59", Ok(())),
+        (&[saturday], 3, "2026-11-29T06:00:00", Err(Closed::Untold)),
+        (&[late], 3, "2026-11-28T22:00:00", Err(Closed::Untold)),
+        (&[late], 2, "2026-11-28T22:00:00", Ok(())),
+        (&[late, saturday], 3, "2026-11-28T23:00:00", Ok(())),
+        (&[], 3, "2026-11-28T23:00:00", Err(Closed::Untold)),
+        (&[], 0, "2026-11-28T23:00:00", Ok(())),
+    ] {
+        assert_eq!(announced(told, days, now.parse().unwrap()), said, "{told:?} {days} {now}");
     }
 }

@@ -1,9 +1,6 @@
 //! Who comes when.
 
-use jiff::civil::DateTime;
-
-use super::window::{Closed, bears};
-use crate::inventory::types::Maintenance;
+use super::window::Closed;
 
 /// How many tenants are a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,15 +65,14 @@ pub struct Waves {
     pub left: Vec<Left>,
 }
 
-/// Orders members. `members` are those whose tenant is to be upgraded, with what their files say of maintenance; `now` is
-/// the time in Italy.
-pub fn waves(members: &[(String, Option<Maintenance>)], canary: &[String], share: Share, now: DateTime) -> Waves {
+/// Orders members. `members` are those whose tenant is to be upgraded, with what stands against doing it now.
+pub fn waves(members: Vec<(String, Result<(), Closed>)>, canary: &[String], share: Share) -> Waves {
     let mut plan = Waves::default();
     let mut willing = Vec::new();
-    for (member, maintenance) in members {
-        match bears(maintenance.as_ref(), now) {
-            Ok(()) => willing.push(member.clone()),
-            Err(closed) => plan.left.push(Left { member: member.clone(), closed }),
+    for (member, allowed) in members {
+        match allowed {
+            Ok(()) => willing.push(member),
+            Err(closed) => plan.left.push(Left { member, closed }),
         }
     }
     let mut first: Vec<String> = Vec::new();

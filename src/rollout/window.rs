@@ -21,6 +21,13 @@ pub enum Closed {
         /// They, for a person.
         windows: String,
     },
+    /// Its body was not told, or not early enough, or of another time.
+    Untold,
+    /// Its body was told of a time that is to come.
+    Early {
+        /// When it begins, in the time of Italy.
+        begins: String,
+    },
 }
 
 impl fmt::Display for Closed {
@@ -28,6 +35,8 @@ impl fmt::Display for Closed {
         match self {
             Closed::Frozen { until, why } => write!(out, "frozen until {until}: {why}"),
             Closed::Outside { windows } => write!(out, "outside its window: {windows}"),
+            Closed::Untold => write!(out, "not announced to its body early enough"),
+            Closed::Early { begins } => write!(out, "announced to its body for {begins}"),
         }
     }
 }

@@ -15,6 +15,9 @@ use crate::harness::{Edited, Lab, Run, https, on, tries_on};
 pub const SITE: &str = "albo.comune.lozza.va.it";
 const SOCKET: &str = "/run/comuni-c_e707-albo/http.sock";
 
+/// As the lab has it.
+const POLICY: &str = "\nupgrade:\n  notice_days: 0\n";
+
 /// All columns that 1.0.0 knows of, and all files: a migration to 1.1.0 or 2.0.0 must leave them as they are.
 pub fn content(host: &str) -> String {
     let rows = on(
@@ -53,8 +56,11 @@ fn published(subject: &str) -> String {
 
 /// How a run is rolled out for the length of a test.
 pub fn policy(lab: &Lab, words: &str) -> Edited {
-    let words = format!("\nupgrade: {{ fresh_minutes: 10000, {words} }}\n");
-    lab.edit(&lab.inventory().join("consortium.yml"), |text| text + &words)
+    let words = format!("\nupgrade: {{ notice_days: 0, fresh_minutes: 10000, {words} }}\n");
+    lab.edit(&lab.inventory().join("consortium.yml"), |text| {
+        assert!(text.contains(POLICY), "{text}");
+        text.replace(POLICY, &words)
+    })
 }
 
 /// Upgrades when no lock is in the way: a host half that lost its control needs some seconds to notice.
@@ -85,6 +91,54 @@ pub fn to_the_first(lab: &Lab, host: &str) {
     }
     lab.is_converged();
     assert!(release(host).contains("1.0.0"), "{}", release(host));
+}
+
+#[test]
+fn a_body_is_told_three_working_days_before_or_its_tenant_is_left_alone() {
+    let (lab, host) = seeded();
+    to_the_first(lab, host);
+    let policy = policy(lab, "healthy_seconds: 0, soak_seconds: 0");
+    let three =
+        lab.edit(&lab.inventory().join("consortium.yml"), |text| text.replace("notice_days: 0", "notice_days: 3"));
+    let words = ["upgrade", "albo", "--to", "1.1.0", "--member", "lozza"];
+    let with = |more: &[&str]| lab.comuni(&[&words[..], more].concat());
+
+    with(&["--yes"]).ends_with(64).says("nobody was told of this upgrade 3 working days before").says("--announce");
+    assert!(with(&["--plan"]).ends_with(0).stdout.contains("left alone: not announced to its body early enough"));
+    with(&["--announce", "2000-01-01T22:00"])
+        .ends_with(64)
+        .says("is too early to be announced now")
+        .says("at the earliest");
+    let soon = with(&["--announce", &on("ops1", "date -d '1 hour' +%Y-%m-%dT%H:%M")]);
+    soon.ends_with(64).says("it must be told 3 working days before: on 20");
+    with(&["--announce", "next Saturday"]).ends_with(64).says("is no time to announce").says("2026-12-05T22:00");
+
+    let when = on("ops1", "date -d '14 days 22:00' +%Y-%m-%dT%H:%M");
+    let page = lab.state().join("avviso.html");
+    let told = with(&["--announce", &when, "--html", page.to_str().unwrap()]).ends_with(0);
+    assert!(
+        told.stdout.contains("AVVISO DI MANUTENZIONE PROGRAMMATA") && told.stdout.contains("Comune di Lozza"),
+        "{told:?}"
+    );
+    assert!(std::fs::read_to_string(&page).unwrap().contains("Versione nuova"));
+    // It lets the upgrade through then, and not before.
+    let early = with(&["--plan"]).ends_with(0);
+    assert!(early.stdout.contains(&format!("left alone: announced to its body for {when}:00")), "{}", early.stdout);
+    with(&["--yes"]).ends_with(64);
+    assert!(release(host).contains("1.0.0"));
+
+    with(&["--yes", "--without-notice", "falla di sicurezza"]).ends_with(0).says("1 of 1 tenant upgraded");
+    let report = lab.comuni(&["report", "upgrade", "albo", "--member", "lozza"]).ends_with(0).stdout;
+    for said in [
+        "VERBALE DI AGGIORNAMENTO",
+        "Albo pretorio: RIUSCITO",
+        "non dato: falla di sicurezza",
+        "Durata dell'interruzione",
+    ] {
+        assert!(report.contains(said), "{said}: {report}");
+    }
+    drop((three, policy));
+    to_the_first(lab, host);
 }
 
 /// Visitors of a site, all the time.

@@ -4,6 +4,7 @@ mod activation;
 mod compliance;
 mod costs;
 mod restore_test;
+mod upgrade;
 
 use std::path::Path;
 
@@ -27,10 +28,11 @@ pub(super) fn run(global: &Global, what: &Report, out: &Out) -> Result<()> {
         Report::Activation(what) => activation::run(global, what, out),
         Report::Compliance(what) => compliance::run(global, what, out),
         Report::Costs(what) => costs::run(global, what, out),
+        Report::Upgrade(what) => upgrade::run(global, what, out),
     }
 }
 
-fn maker(inventory: &Inventory) -> Maker {
+pub(super) fn maker(inventory: &Inventory) -> Maker {
     let who = operator();
     Maker {
         made: clock::now().as_second(),
@@ -85,8 +87,8 @@ fn testimony(inventory: &Inventory, way: &Way, out: &Out) -> Result<Testimony> {
 /// Documents as text, as one page when it is wanted, and as objects.
 ///
 /// # Errors
-/// Exit 4 when the evidence that they are made of is broken.
-fn handed_out(documents: Vec<Document>, broken: bool, html: Option<&Path>, out: &Out) -> Result<()> {
+/// When the page cannot be written.
+pub(super) fn printed(documents: Vec<Document>, html: Option<&Path>, out: &Out) -> Result<()> {
     let texts: Vec<String> = documents.iter().map(Document::text).collect();
     out.text(&texts.join("\n\n"));
     if let Some(path) = html {
@@ -96,6 +98,15 @@ fn handed_out(documents: Vec<Document>, broken: bool, html: Option<&Path>, out: 
     for document in documents {
         out.object(&Object::Document(document));
     }
+    Ok(())
+}
+
+/// [`printed`], of documents that are made of evidence.
+///
+/// # Errors
+/// Exit 4 when it is broken.
+fn handed_out(documents: Vec<Document>, broken: bool, html: Option<&Path>, out: &Out) -> Result<()> {
+    printed(documents, html, out)?;
     if broken {
         return Err(Failure::new(
             Kind::Damage,

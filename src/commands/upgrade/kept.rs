@@ -19,6 +19,8 @@ pub(super) struct Kept {
     members: Vec<String>,
     canary: Vec<String>,
     batch: Option<String>,
+    #[serde(default)]
+    without_notice: Option<String>,
 }
 
 impl Kept {
@@ -26,7 +28,13 @@ impl Kept {
         // By their files: what a glob matches may be more tomorrow.
         let members = if options.members.is_empty() { Vec::new() } else { plan.slugs.clone() };
         let batch = options.batch.map(|batch| batch.to_string());
-        Kept { to: options.to.clone(), members, canary: options.canary.clone(), batch }
+        Kept {
+            to: options.to.clone(),
+            members,
+            canary: options.canary.clone(),
+            batch,
+            without_notice: options.without_notice.clone(),
+        }
     }
 
     /// On disk before anything is done.
@@ -52,6 +60,7 @@ impl Kept {
             members: self.members,
             canary: self.canary,
             batch: self.batch.and_then(|batch| batch.parse().ok()),
+            without_notice: options.without_notice.clone().or(self.without_notice),
             ..options.clone()
         }
     }

@@ -1,6 +1,9 @@
 //! `comuni upgrade`: a release comes to the tenants of an application, canaries first, and each has a way back.
 
+mod announce;
 mod back;
+mod came;
+mod gate;
 mod kept;
 mod look;
 mod plan;
@@ -20,10 +23,8 @@ use super::procedure::Procedure;
 use super::survey::control_host;
 use crate::cli::{Global, Tenants, Upgrade, Way};
 use crate::evidence::{UpgradeEnding, UpgradeRecord, clock};
-use crate::failure::{Failure, Kind, Result};
-use crate::fleet::Evidence;
+use crate::failure::{Failure, Result};
 use crate::health::Health;
-use crate::inventory::diagnostics::counted;
 use crate::inventory::types::Role;
 use crate::inventory::{Inventory, select};
 use crate::protocol::Act;
@@ -32,6 +33,8 @@ use crate::report::{Out, consent};
 use crate::resources::SecretTable;
 use crate::rollout::{Share, Tally, Waves, waves};
 use crate::secrets::Store;
+use came::Came;
+use gate::Gate;
 use kept::Kept;
 use look::Found;
 use plan::Plan;
@@ -62,10 +65,19 @@ pub(super) fn run(global: &Global, options: &Upgrade, out: &Out) -> Result<()> {
     let tenants = tenants(&inventory, &application, &options.members)?;
     let store = super::secrets::open(&inventory, &options.way.identity)?;
     let mut run = begin(&inventory, &store, "upgrade", &tenants, &options.way, out)?;
+    run.run.gate.unannounced.clone_from(&options.without_notice);
     let found = look::all(&mut run.run.procedure, &tenants, out);
     let agreed = plan::make(&inventory, &application, &options, &tenants, &found, &run.upgrades).and_then(|plan| {
-        let order = order(&inventory, &options, &plan, &run.run.policy)?;
+        if let Some(when) = &options.announce {
+            announce::run(&mut run.run, &options, &plan, when)?;
+            return Ok((plan, Waves::default(), true));
+        }
+        let order = order(&run.run, &options, &plan)?;
         plan.show(&order, out);
+        // What was cut off is brought to an end in any case.
+        if plan.cut_off.is_empty() && !options.plan {
+            run.run.gate.lets_somebody(&order)?;
+        }
         let nothing = options.plan || (plan.is_empty() && plan.unreachable.is_empty());
         if nothing || options.yes || consent(out, "Upgrade them?")? {
             return Ok((plan, order, nothing));
@@ -141,85 +153,28 @@ fn begin<'a>(
     let procedure = Procedure::begin(inventory, way, verb, owners(tenants), &hosts, out)?;
     let control = control_host(inventory).ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
     let evidence = procedure.evidence(control, NEWEST)?;
-    let upgrades = upgrades(inventory, &evidence)?;
+    let lines = past::history(inventory, evidence.clone())?.lines;
+    let upgrades = lines.iter().filter_map(|line| line.record.upgrade.as_deref().cloned()).collect();
+    let notices = lines.iter().filter_map(|line| line.record.notice.as_deref().cloned()).collect();
     let past = Past::of_evidence(evidence, inventory, out)?;
     let policy = inventory.consortium.upgrade.clone().unwrap_or_default();
-    Ok(Begun { run: Run { procedure, inventory, store, policy, past, prover, out }, upgrades })
-}
-
-/// The upgrades that were recorded, the oldest first.
-fn upgrades(inventory: &Inventory, evidence: &Evidence) -> Result<Vec<UpgradeRecord>> {
-    let lines = past::history(inventory, evidence.clone())?.lines;
-    Ok(lines.into_iter().filter_map(|line| line.record.upgrade.map(|upgrade| *upgrade)).collect())
+    let gate = Gate { notices, days: policy.notice_days, unannounced: None };
+    Ok(Begun { run: Run { procedure, inventory, store, policy, gate, past, prover, out }, upgrades })
 }
 
 /// Who comes when.
-fn order(
-    inventory: &Inventory,
-    options: &Upgrade,
-    plan: &Plan,
-    policy: &crate::inventory::types::Upgrade,
-) -> Result<Waves> {
+fn order(run: &Run, options: &Upgrade, plan: &Plan) -> Result<Waves> {
     let canary = match options.canary.is_empty() {
-        true => policy.canary.clone(),
+        true => run.policy.canary.clone(),
         false => {
-            let named = options.canary.iter().map(|name| select::one(inventory, select::Noun::Member, name));
+            let named = options.canary.iter().map(|name| select::one(run.inventory, select::Noun::Member, name));
             named.collect::<Result<Vec<String>>>()?
         }
     };
-    let share = options.batch.unwrap_or(Share::Percent(policy.batch_percent));
-    let members: Vec<_> = plan
-        .targets
-        .iter()
-        .map(|target| (target.slug.clone(), inventory.members[&target.slug].member.maintenance.clone()))
-        .collect();
-    Ok(waves(&members, &canary, share, clock::in_italy(clock::now())))
-}
-
-/// What became of a run.
-#[derive(Default)]
-struct Came {
-    records: Vec<UpgradeRecord>,
-    kinds: Vec<Kind>,
-    /// Not begun with, because the run stopped.
-    waiting: usize,
-    left: usize,
-}
-
-impl Came {
-    fn done(&self) -> usize {
-        self.records.iter().filter(|record| record.ending == UpgradeEnding::Done && record.opened.is_some()).count()
-    }
-
-    fn kind(&self) -> Option<Kind> {
-        Kind::of_many(self.kinds.iter().copied(), self.done())
-    }
-
-    fn text(&self) -> String {
-        let mut text = String::new();
-        for record in &self.records {
-            let outage = record.outage().map_or(String::new(), |seconds| format!(", {seconds} s without service"));
-            text.push_str(&format!(
-                "{}  {} -> {}: {}{outage}\n",
-                record.tenant,
-                record.from,
-                record.to,
-                record.ending.word()
-            ));
-        }
-        // One that was brought to an end first may come again.
-        let tenants: BTreeSet<&str> = self.records.iter().map(|record| record.tenant.as_str()).collect();
-        let all = tenants.len() + self.waiting;
-        text.push_str(&format!("{} of {} upgraded", self.done(), counted(all, "tenant")));
-        if self.waiting > 0 {
-            text.push_str(&format!("; the run stopped, {} not begun with", self.waiting));
-        }
-        if self.left > 0 {
-            text.push_str(&format!("; {} left alone", self.left));
-        }
-        text.push('\n');
-        text
-    }
+    let share = options.batch.unwrap_or(Share::Percent(run.policy.batch_percent));
+    let now = clock::in_italy(clock::now());
+    let allowed = plan.targets.iter().map(|target| (target.slug.clone(), run.gate.allows(run.inventory, target, now)));
+    Ok(waves(allowed.collect(), &canary, share))
 }
 
 impl Run<'_> {
@@ -248,6 +203,12 @@ impl Run<'_> {
             for target in targets {
                 if tally.stops() || self.procedure.is_stopping().is_some() {
                     came.waiting += 1;
+                    continue;
+                }
+                // A run takes hours: a window may have ended since it began.
+                if let Err(closed) = self.gate.allows(self.inventory, target, clock::in_italy(clock::now())) {
+                    self.out.remark(&format!("{} is left alone: {closed}", target.name()));
+                    came.left += 1;
                     continue;
                 }
                 let (record, result) = self.walked(target, |walk| walk.whole());

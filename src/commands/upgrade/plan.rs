@@ -110,6 +110,11 @@ fn outage(past: &[UpgradeRecord], application: &str, to: &str) -> Option<i64> {
 }
 
 impl Plan {
+    /// Seconds without service that are expected.
+    pub(super) fn outage(&self, target: &Target) -> Option<i64> {
+        self.outages.get(target.name()).copied()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.targets.is_empty() && self.cut_off.is_empty()
     }
@@ -154,7 +159,7 @@ impl Plan {
             reversible: target.path.reversible,
             wave: wave.and_then(|wave| u32::try_from(wave + 1).ok()),
             left_alone: left.map(|left| left.closed.to_string()),
-            expected_outage_seconds: self.outages.get(target.name()).copied(),
+            expected_outage_seconds: self.outage(target),
         }
     }
 }

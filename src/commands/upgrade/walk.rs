@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::gate::Gate;
 use super::target::{Target, View};
 use crate::backup::run::Ended;
 use crate::catalog::Catalog;
@@ -35,6 +36,7 @@ pub(super) struct Run<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) store: &'a Store,
     pub(super) policy: Upgrade,
+    pub(super) gate: Gate,
     pub(super) past: Past,
     pub(super) prover: Prover<'a>,
     pub(super) out: &'a Out,
@@ -59,6 +61,7 @@ fn blank(target: &Target) -> UpgradeRecord {
         reason: None,
         words: None,
         kept: Vec::new(),
+        unannounced: None,
     }
 }
 
@@ -90,7 +93,8 @@ impl<'r, 'a> Walk<'r, 'a> {
         let old = View::of(run.inventory, target, &target.from)?;
         let new = target.path.releases.iter().map(|release| View::of(run.inventory, target, release));
         let new = new.collect::<Result<Vec<View>>>()?;
-        let record = blank(target);
+        let unannounced = run.gate.untold(target, clock::in_italy(clock::now()));
+        let record = UpgradeRecord { unannounced, ..blank(target) };
         Ok(Walk {
             run,
             target,

@@ -8,6 +8,7 @@ pub mod handover;
 mod moments;
 mod page;
 pub mod restore_test;
+pub mod upgrade;
 
 pub use page::page;
 
@@ -187,7 +188,8 @@ mod tests {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/documents").join(name);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, text).unwrap();
+            let version = env!("CARGO_PKG_VERSION");
+            std::fs::write(&path, text.replace(&format!("comuni {version}"), "comuni {VERSION}")).unwrap();
         }
         let wanted = std::fs::read_to_string(&path).unwrap_or_default().replace("{VERSION}", env!("CARGO_PKG_VERSION"));
         assert!(wanted == text, "{} differs: UPDATE_GOLDEN=1 writes it anew\n{text}", path.display());

@@ -36,6 +36,11 @@ pub struct Upgrade {
     #[serde(default = "keep_days")]
     #[schemars(range(min = 1, max = 365))]
     pub keep_days: u32,
+    /// A body must have been told so many working days before (`upgrade --announce`); 0: nobody need be told. Three is what
+    /// AgID's circular 3/2018 asks of maintenance that stops a service.
+    #[serde(default = "notice_days")]
+    #[schemars(range(max = 30))]
+    pub notice_days: u32,
 }
 
 impl Default for Upgrade {
@@ -48,6 +53,7 @@ impl Default for Upgrade {
             fresh_minutes: fresh_minutes(),
             stop_after: stop_after(),
             keep_days: keep_days(),
+            notice_days: notice_days(),
         }
     }
 }
@@ -74,6 +80,10 @@ fn stop_after() -> u32 {
 
 fn keep_days() -> u32 {
     14
+}
+
+fn notice_days() -> u32 {
+    3
 }
 
 /// When a member bears an upgrade, in the time of Italy.
