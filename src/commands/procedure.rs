@@ -15,8 +15,9 @@ use crate::evidence::{
     Running, UpgradeRecord, Who, clock, current,
 };
 use crate::failure::{Failure, Kind, Result};
-use crate::fleet::{BackupRuns, Evidence, Fleet};
+use crate::fleet::{BackupRuns, Evidence, Fleet, Monitored};
 use crate::inventory::{Body, Inventory};
+use crate::prometheus::Question;
 use crate::protocol::{Act, Acted, Operator, Order};
 use crate::report::{Out, Progress, Step, held};
 use crate::resources::{Action, SecretTable};
@@ -200,6 +201,14 @@ impl Procedure {
         record.upgrade = Some(Box::new(upgrade.clone()));
         record.end(kind.map_or(0, Kind::exit_code));
         self.put(inventory, &upgrade.tenant, &record, out)
+    }
+
+    /// Asks a monitoring host.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub(super) fn ask_monitoring(&self, host: &str, questions: Vec<Question>) -> Result<Monitored> {
+        self.fleet.ask_monitoring(host, questions)
     }
 
     /// Records what a body was told.

@@ -2,6 +2,7 @@
 //! elsewhere, and what it answered comes in as plain data.
 
 mod finding;
+mod glance;
 mod measured;
 mod metrics;
 mod rules;
@@ -12,6 +13,7 @@ mod wanted;
 mod watchdog;
 
 pub use finding::{Finding, Trouble};
+pub use glance::{Glance, at_tenants, glance};
 pub use measured::{Alert, Measured, of_the_fleet, read as measured};
 pub use silences::Muted;
 pub use textfile::textfile;

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::backup::{DATA, TENANT, seeded};
 use crate::cut_off::{is_step, kill_here, kill_host_halves, killed_at, steps};
-use crate::harness::{Edited, Lab, Run, https, on, tries_on};
+use crate::harness::{Edited, Lab, Run, Undo, eventually, https, on, tries_on};
 
 pub const SITE: &str = "albo.comune.lozza.va.it";
 const SOCKET: &str = "/run/comuni-c_e707-albo/http.sock";
@@ -118,7 +118,8 @@ fn a_body_is_told_three_working_days_before_or_its_tenant_is_left_alone() {
     let told = with(&["--announce", &when, "--html", page.to_str().unwrap()]).ends_with(0);
     assert!(
         told.stdout.contains("AVVISO DI MANUTENZIONE PROGRAMMATA") && told.stdout.contains("Comune di Lozza"),
-        "{told:?}"
+        "{}",
+        told.text()
     );
     assert!(std::fs::read_to_string(&page).unwrap().contains("Versione nuova"));
     // It lets the upgrade through then, and not before.
@@ -138,6 +139,30 @@ fn a_body_is_told_three_working_days_before_or_its_tenant_is_left_alone() {
         assert!(report.contains(said), "{said}: {report}");
     }
     drop((three, policy));
+    to_the_first(lab, host);
+}
+
+#[test]
+fn a_tenant_that_is_healthy_for_itself_and_not_from_outside_gets_its_old_code_back() {
+    let (lab, host) = seeded();
+    to_the_first(lab, host);
+    let policy = policy(lab, "healthy_seconds: 0, soak_seconds: 60");
+    let run = std::thread::spawn(|| upgrade(crate::harness::lab(), "1.1.0"));
+    eventually("it is open on the new release", Duration::from_secs(120), || {
+        tries_on(host, &format!("curl --silent --fail --unix-socket {SOCKET} http://localhost/version"))
+            .1
+            .contains("1.1.0")
+            && https(lab, host, SITE, "/").0 == "200"
+    });
+    let site = "/etc/nginx/comuni.d/c_e707-albo.conf";
+    let broken = Undo(host, format!("mv {site}.away {site}; systemctl reload nginx"));
+    on(host, &format!("mv {site} {site}.away && systemctl reload nginx"));
+    let run = run.join().unwrap();
+    assert_eq!(run.status, 1, "{}", run.text());
+    let record = record(&run);
+    assert_eq!((&record["ending"], &record["to"]), (&json!("code_back"), &json!("1.0.0")), "{record}");
+    assert!(record["reason"].as_str().unwrap().contains("does not answer well from outside"), "{record}");
+    drop((broken, policy));
     to_the_first(lab, host);
 }
 

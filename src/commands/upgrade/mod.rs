@@ -8,11 +8,12 @@ mod kept;
 mod look;
 mod plan;
 mod rollback;
+mod seen;
+mod soak;
 mod target;
 mod walk;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use super::backup::past::{NEWEST, Past};
 use super::backup::tenants::{Tenant, chosen, owners};
@@ -24,13 +25,9 @@ use super::survey::control_host;
 use crate::cli::{Global, Tenants, Upgrade, Way};
 use crate::evidence::{UpgradeEnding, UpgradeRecord, clock};
 use crate::failure::{Failure, Result};
-use crate::health::Health;
-use crate::inventory::types::Role;
 use crate::inventory::{Inventory, select};
-use crate::protocol::Act;
 use crate::report::json::Object;
 use crate::report::{Out, consent};
-use crate::resources::SecretTable;
 use crate::rollout::{Share, Tally, Waves, waves};
 use crate::secrets::Store;
 use came::Came;
@@ -39,17 +36,9 @@ use kept::Kept;
 use look::Found;
 use plan::Plan;
 pub(super) use rollback::run as rollback;
-use target::{Target, View};
+use seen::Eyes;
+use target::Target;
 use walk::{Run, Walk};
-
-/// Seconds in which an application that was healthy may answer badly before it counts as unhealthy.
-const BLINK: u32 = 5;
-
-/// Between two questions while a batch soaks.
-const PAUSE: Duration = Duration::from_secs(2);
-
-/// Where an application answers for its health.
-type Asked = (String, Health);
 
 /// # Errors
 /// Exit 1 when nobody was upgraded, 3 when some were and some not; 6 when somebody else is at a tenant; 64 without consent;
@@ -146,10 +135,8 @@ fn begin<'a>(
         let plan = body.tenants.values().find(|plan| plan.application == tenant.application);
         hosts.extend(plan.iter().flat_map(|plan| [plan.application_host.as_str(), plan.database_host.as_str()]));
     }
-    if inventory.consortium.monitoring.is_some() {
-        let watching = inventory.hosts.iter().filter(|(_, host)| host.roles.contains(&Role::Monitoring));
-        hosts.extend(watching.map(|(name, _)| name.as_str()));
-    }
+    let watching = walk::watchers(inventory);
+    hosts.extend(watching.iter().map(String::as_str));
     let procedure = Procedure::begin(inventory, way, verb, owners(tenants), &hosts, out)?;
     let control = control_host(inventory).ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
     let evidence = procedure.evidence(control, NEWEST)?;
@@ -159,7 +146,10 @@ fn begin<'a>(
     let past = Past::of_evidence(evidence, inventory, out)?;
     let policy = inventory.consortium.upgrade.clone().unwrap_or_default();
     let gate = Gate { notices, days: policy.notice_days, unannounced: None };
-    Ok(Begun { run: Run { procedure, inventory, store, policy, gate, past, prover, out }, upgrades })
+    Ok(Begun {
+        run: Run { procedure, inventory, store, policy, gate, past, prover, out, unwatched: BTreeSet::new() },
+        upgrades,
+    })
 }
 
 /// Who comes when.
@@ -197,6 +187,7 @@ impl Run<'_> {
             };
             self.came(&mut came, &mut tally, target, record, result);
         }
+        let mut eyes = Eyes::open(self, &plan.targets);
         for wave in &order.waves {
             let targets: Vec<&Target> = plan.targets.iter().filter(|target| wave.contains(&target.slug)).collect();
             let mut upgraded = Vec::new();
@@ -213,11 +204,11 @@ impl Run<'_> {
                 }
                 let (record, result) = self.walked(target, |walk| walk.whole());
                 if record.opened.is_some() && result.is_ok() {
-                    upgraded.push(target);
+                    upgraded.push((target, record.opened.unwrap_or_default()));
                 }
                 self.came(&mut came, &mut tally, target, record, result);
             }
-            self.soak(&mut came, &mut tally, &upgraded);
+            self.soak(&mut came, &mut tally, upgraded, &mut eyes);
         }
         if let Some(failure) = self.procedure.is_stopping() {
             came.kinds.push(failure.kind);
@@ -252,74 +243,5 @@ impl Run<'_> {
             self.out.remark(&format!("{}: what became of it is not recorded: {failure}", target.name()));
         }
         came.records.push(record);
-    }
-
-    /// The tenants of a batch must stay healthy for a while. One that does not gets its old code back, if that works on the
-    /// data that it has now: what was written since is kept.
-    fn soak(&mut self, came: &mut Came, tally: &mut Tally, upgraded: &[&Target]) {
-        let lasting = Duration::from_secs(u64::from(self.policy.soak_seconds));
-        let began = Instant::now();
-        let mut well: Vec<(&Target, Option<Asked>)> = Vec::new();
-        for target in upgraded {
-            match View::of(self.inventory, target, &target.to) {
-                Ok(view) => well.push((target, view.live.health)),
-                Err(failure) => self.unwell(came, tally, target, failure),
-            }
-        }
-        while began.elapsed() < lasting && !well.is_empty() && self.procedure.is_stopping().is_none() {
-            std::thread::sleep(PAUSE);
-            let mut still = Vec::new();
-            for (target, asked) in well {
-                match self.is_well(target, asked.as_ref()) {
-                    Ok(()) => still.push((target, asked)),
-                    Err(failure) => self.unwell(came, tally, target, failure),
-                }
-            }
-            well = still;
-        }
-    }
-
-    fn is_well(&mut self, target: &Target, asked: Option<&Asked>) -> Result<()> {
-        let Some((host, health)) = asked else { return Ok(()) };
-        let subject = &target.tenant.subject;
-        let act = Act::Ask(Health { patience: BLINK, ..health.clone() });
-        let answer = self.procedure.act(host, subject, act, SecretTable::default());
-        self.procedure.release([host.as_str()], subject);
-        answer?;
-        Ok(())
-    }
-
-    /// It was upgraded, and is not healthy any more.
-    fn unwell(&mut self, came: &mut Came, tally: &mut Tally, target: &Target, failure: Failure) {
-        let (name, to) = (target.name(), &target.to);
-        let failure = failure.context(format!("{name} became unhealthy on {to} after its maintenance page was gone"));
-        if !target.path.reversible {
-            let failure = failure
-                .hint(format!("{to} is not said to be reversible: what was written since is not thrown away unasked"))
-                .hint(format!(
-                    "comuni rollback {} --member {} says what would be lost",
-                    target.tenant.application, target.slug
-                ));
-            self.procedure.ended(&target.tenant.subject, &Err(failure.clone()));
-            came.kinds.push(failure.kind);
-            tally.bad();
-            return;
-        }
-        came.records.retain(|record| record.tenant != name);
-        self.procedure.say(&target.tenant.host, &target.tenant.subject, &failure.message);
-        let back = target.reversed();
-        let (record, result) = self.walked(&back, |walk| walk.urgent().whole());
-        let result = match result {
-            Ok(()) => {
-                Err(failure.hint(format!("it runs {} again and is healthy; nothing that was written is lost", back.to)))
-            }
-            Err(second) => Err(second.context(failure.message)),
-        };
-        let record = UpgradeRecord { reason: result.as_ref().err().map(|failure| failure.message.clone()), ..record };
-        let record = UpgradeRecord {
-            ending: if record.ending == UpgradeEnding::Done { UpgradeEnding::CodeBack } else { record.ending },
-            ..record
-        };
-        self.came(came, tally, &back, record, result);
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Run<'a> {
     pub(super) past: Past,
     pub(super) prover: Prover<'a>,
     pub(super) out: &'a Out,
+    /// Tenants that a monitoring host still asks as the release before is asked: what it sees of them says nothing.
+    pub(super) unwatched: BTreeSet<String>,
 }
 
 /// The record of a tenant with which nothing was begun yet.
@@ -68,6 +70,15 @@ fn blank(target: &Target) -> UpgradeRecord {
 /// The record of a tenant with which nothing could be begun.
 pub(super) fn nothing(target: &Target, why: &Failure) -> UpgradeRecord {
     UpgradeRecord { reason: Some(why.message.clone()), ..blank(target) }
+}
+
+/// The hosts that watch.
+pub(super) fn watchers(inventory: &Inventory) -> Vec<String> {
+    if inventory.consortium.monitoring.is_none() {
+        return Vec::new();
+    }
+    let hosts = inventory.hosts.iter().filter(|(_, host)| host.roles.contains(&Role::Monitoring));
+    hosts.map(|(name, _)| name.clone()).collect()
 }
 
 /// One tenant on its way.
@@ -239,7 +250,7 @@ impl<'r, 'a> Walk<'r, 'a> {
 
     /// Alerts that this causes are told to nobody. That they cannot be muted holds nothing up.
     fn silence(&mut self) {
-        let watching: Vec<String> = self.watchers();
+        let watching: Vec<String> = watchers(self.run.inventory);
         for host in watching {
             let act = Act::Silence {
                 application: self.target.tenant.application.clone(),
@@ -259,14 +270,6 @@ impl<'r, 'a> Walk<'r, 'a> {
         self.run.out.remark(&format!("{}: its alerts are told all the same ({host}): {failure}", self.target.name()));
     }
 
-    fn watchers(&self) -> Vec<String> {
-        if self.run.inventory.consortium.monitoring.is_none() {
-            return Vec::new();
-        }
-        let hosts = self.run.inventory.hosts.iter().filter(|(_, host)| host.roles.contains(&Role::Monitoring));
-        hosts.map(|(name, _)| name.clone()).collect()
-    }
-
     /// Prometheus asks it as the release that it runs now is asked. Where it does not, its alerts would be false: the silence
     /// stays there, and ends by itself.
     fn watch(&mut self) {
@@ -275,6 +278,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             let Err(refused) = self.place(&catalog) else { continue };
             let Target { from, slug, .. } = self.target;
             self.silences.retain(|(host, _)| *host != catalog.host);
+            self.run.unwatched.insert(self.target.name().to_string());
             self.run.out.remark(&format!(
                 "{}: {} still asks it for its health as {from} is asked, and keeps its alerts muted for up to {} minutes: {}; \
                  `comuni apply --area monitoring --member {slug}` tells it",
@@ -426,7 +430,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     /// Frees its locks.
     pub(super) fn let_go(&mut self) {
         let mut hosts: BTreeSet<String> = self.old.live.hosts().map(str::to_string).collect();
-        hosts.extend(self.watchers());
+        hosts.extend(watchers(self.run.inventory));
         self.run.procedure.release(hosts.iter().map(String::as_str), &self.target.tenant.subject);
     }
 

@@ -1,0 +1,112 @@
+//! A batch soaks: its tenants must stay healthy for a while before the next one begins.
+
+use std::time::{Duration, Instant};
+
+use super::came::Came;
+use super::seen::Eyes;
+use super::target::{Target, View};
+use super::walk::Run;
+use crate::evidence::{UpgradeEnding, UpgradeRecord};
+use crate::failure::{Failure, Result};
+use crate::health::Health;
+use crate::protocol::Act;
+use crate::resources::SecretTable;
+use crate::rollout::Tally;
+
+/// Seconds in which an application that was healthy may answer badly before it counts as unhealthy.
+const BLINK: u32 = 5;
+
+/// Between two questions.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// A tenant that was upgraded.
+struct Soaking<'t> {
+    target: &'t Target,
+    /// Where the application answers for its health.
+    asked: Option<(String, Health)>,
+    /// When its maintenance page went.
+    opened: i64,
+}
+
+impl Run<'_> {
+    /// The tenants of a batch, each with the time at which its maintenance page went. One that does not stay healthy gets its
+    /// old code back, if that works on the data that it has now: what was written since is kept.
+    pub(super) fn soak(&mut self, came: &mut Came, tally: &mut Tally, upgraded: Vec<(&Target, i64)>, eyes: &mut Eyes) {
+        let lasting = Duration::from_secs(u64::from(self.policy.soak_seconds));
+        let began = Instant::now();
+        let mut well: Vec<Soaking> = Vec::new();
+        for (target, opened) in upgraded {
+            match View::of(self.inventory, target, &target.to) {
+                Ok(view) => well.push(Soaking { target, asked: view.live.health, opened }),
+                Err(failure) => self.unwell(came, tally, target, failure),
+            }
+        }
+        while began.elapsed() < lasting && !well.is_empty() && self.procedure.is_stopping().is_none() {
+            std::thread::sleep(PAUSE);
+            let names: Vec<&str> = well.iter().map(|one| one.target.name()).collect();
+            let glance = eyes.glance(self, &names);
+            let mut still = Vec::new();
+            for one in well {
+                let name = one.target.name();
+                let found = self.is_well(&one).and_then(|()| match self.unwatched.contains(name) {
+                    true => Ok(()),
+                    false => eyes.judge(name, one.opened, &glance),
+                });
+                match found {
+                    Ok(()) => still.push(one),
+                    Err(failure) => self.unwell(came, tally, one.target, failure),
+                }
+            }
+            well = still;
+        }
+        for one in well {
+            if let Err(failure) = eyes.last_word(one.target.name()) {
+                self.unwell(came, tally, one.target, failure);
+            }
+        }
+    }
+
+    fn is_well(&mut self, one: &Soaking) -> Result<()> {
+        let Some((host, health)) = &one.asked else { return Ok(()) };
+        let subject = &one.target.tenant.subject;
+        let act = Act::Ask(Health { patience: BLINK, ..health.clone() });
+        let answer = self.procedure.act(host, subject, act, SecretTable::default());
+        self.procedure.release([host.as_str()], subject);
+        answer?;
+        Ok(())
+    }
+
+    /// It was upgraded, and is not healthy any more.
+    fn unwell(&mut self, came: &mut Came, tally: &mut Tally, target: &Target, failure: Failure) {
+        let (name, to) = (target.name(), &target.to);
+        let failure = failure.context(format!("{name} became unhealthy on {to} after its maintenance page was gone"));
+        if !target.path.reversible {
+            let failure = failure
+                .hint(format!("{to} is not said to be reversible: what was written since is not thrown away unasked"))
+                .hint(format!(
+                    "comuni rollback {} --member {} says what would be lost",
+                    target.tenant.application, target.slug
+                ));
+            self.procedure.ended(&target.tenant.subject, &Err(failure.clone()));
+            came.kinds.push(failure.kind);
+            tally.bad();
+            return;
+        }
+        came.records.retain(|record| record.tenant != name);
+        self.procedure.say(&target.tenant.host, &target.tenant.subject, &failure.message);
+        let back = target.reversed();
+        let (record, result) = self.walked(&back, |walk| walk.urgent().whole());
+        let result = match result {
+            Ok(()) => {
+                Err(failure.hint(format!("it runs {} again and is healthy; nothing that was written is lost", back.to)))
+            }
+            Err(second) => Err(second.context(failure.message)),
+        };
+        let record = UpgradeRecord { reason: result.as_ref().err().map(|failure| failure.message.clone()), ..record };
+        let record = UpgradeRecord {
+            ending: if record.ending == UpgradeEnding::Done { UpgradeEnding::CodeBack } else { record.ending },
+            ..record
+        };
+        self.came(came, tally, &back, record, result);
+    }
+}
