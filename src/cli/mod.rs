@@ -3,6 +3,7 @@
 mod backup;
 mod dns;
 mod hosts;
+mod init;
 mod monitoring;
 mod offboard;
 mod onboard;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use backup::{Backup, Restore, Tenants, Verify};
 pub use dns::{Check, Dns};
 pub use hosts::Hosts;
+pub use init::Init;
 pub use monitoring::{Monitoring, MonitoringCheck, Silencing};
 pub use offboard::Offboard;
 pub use onboard::{BodyKind, Onboard, Wished, ZoneMode};
@@ -76,11 +78,7 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Write a small inventory to begin with
-    Init {
-        /// A folder that is empty or not there yet
-        #[arg(value_name = "DIR")]
-        directory: PathBuf,
-    },
+    Init(Init),
     /// Check the inventory, its playbooks and templates, without any network
     Validate,
     /// Show what the inventory says and where each value comes from
@@ -461,7 +459,7 @@ impl Verb {
     /// The verb's word, as it is typed.
     pub fn name(&self) -> &'static str {
         match self {
-            Verb::Init { .. } => "init",
+            Verb::Init(_) => "init",
             Verb::Validate => "validate",
             Verb::Show(_) => "show",
             Verb::Schema { .. } => "schema",

@@ -48,19 +48,6 @@ fn objects(diagnostics: &Diagnostics, out: &Out) {
     }
 }
 
-/// `comuni init`
-pub(super) fn init(directory: &Path, out: &Out) -> Result<()> {
-    let written = start::init(directory)?;
-    for path in &written {
-        out.text(&format!("{}\n", path.display()));
-    }
-    out.remark(&format!(
-        "an inventory to begin with is in {}: read its comments, then `comuni -i {0} validate`",
-        directory.display()
-    ));
-    Ok(())
-}
-
 /// `comuni validate`
 pub(super) fn validate(global: &Global, out: &Out) -> Result<()> {
     let loaded = read(global, out)?;

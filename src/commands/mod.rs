@@ -9,6 +9,7 @@ mod dns;
 mod health;
 mod history;
 mod hosts;
+mod init;
 mod inventory;
 mod manual;
 mod monitoring;
@@ -42,7 +43,7 @@ pub fn run(cli: &Cli, out: &Out) -> Result<()> {
     let global = &cli.global;
     out.object(&Object::version(cli.verb.name()));
     match &cli.verb {
-        Verb::Init { directory } => inventory::init(directory, out),
+        Verb::Init(wanted) => init::run(wanted, out),
         Verb::Validate => inventory::validate(global, out),
         Verb::Show(what) => inventory::show(global, what, out),
         Verb::Schema { directory } => inventory::schema(global, directory.as_deref(), out),

@@ -57,6 +57,11 @@ pub fn typed(out: &Out, question: &str, name: &str, why: &str, remedy: &str) -> 
     Ok(answer.trim() == name)
 }
 
+/// Whether somebody is there who can answer.
+pub fn is_attended(out: &Out) -> bool {
+    nobody_is_there(out.is_json(), io::stdin().is_terminal(), io::stderr().is_terminal()).is_none()
+}
+
 fn somebody_must_be_there(out: &Out, why: &str, remedy: &str) -> Result<()> {
     match nobody_is_there(out.is_json(), io::stdin().is_terminal(), io::stderr().is_terminal()) {
         None => Ok(()),

@@ -17,7 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use consent::{agreement, answer, consent, prompt_once, prompt_secret, typed};
+pub use consent::{agreement, answer, consent, is_attended, prompt_once, prompt_secret, typed};
 pub use fleet::fleet_table;
 pub use out::{Out, visible};
 pub use plan::{Counts, HostPlan, HostState, PlanView, held};

@@ -29,7 +29,7 @@ impl Desk {
     /// With host key, certificate authority and two age keys: nothing is left to remark.
     fn new() -> Desk {
         let desk = Desk { folder: tempfile::tempdir().unwrap() };
-        inventory::init::init(&desk.path("inv")).unwrap();
+        inventory::init::init(&desk.path("inv"), None).unwrap();
         let blob = [b"\0\0\0\x0bssh-ed25519\0\0\0\x20".as_slice(), &[7; 32]].concat();
         let pinned = format!("host_key: ssh-ed25519 {}\n    capacity:", BASE64_STANDARD.encode(blob));
         desk.change("inv/hosts.yml", "capacity:", &pinned);
@@ -189,6 +189,11 @@ fn without_an_inventory_the_way_to_one_is_said() {
         ("inventory-is-a-file", 65, "-i inv/hosts.yml validate"),
         ("init-not-empty", 64, "init inv"),
         ("init-over-a-file", 64, "init inv/hosts.yml"),
+        ("init-no-province", 64, "init new --province Como --body x"),
+        ("init-nobody-said", 64, "init new --province CO"),
+        ("init-no-technician", 64, "init new --province CO --body x --technician anna"),
+        ("init-no-machine", 64, "init new --province CO --body x --host db1=10.0.0.5:cook"),
+        ("init-no-domain", 65, "init new --province CO --body x --domain nowhere_"),
     ] {
         golden.said(case, code, &desk.run(line));
     }

@@ -12,7 +12,7 @@ const PREFACE: &str = "\
 
 <!-- written from the types: UPDATE_GOLDEN=1 cargo test --test it reference:: -->
 
-An inventory is a folder; `comuni init DIR` writes a small one with comments, `comuni -i DIR validate` checks all of it and
+An inventory is a folder; `comuni init DIR` writes a small one with comments, of an example or of the consortium that it asks for, `comuni -i DIR validate` checks all of it and
 `comuni -i DIR show member NAME` tells for each value which file and line gave it. `comuni -i DIR schema` writes the same as
 JSON Schema, so that an editor completes and checks.
 

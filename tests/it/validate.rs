@@ -174,7 +174,7 @@ fn machines_get_the_same_places_as_people() {
 #[test]
 fn the_digest_tells_any_two_inventories_apart() {
     let folder = tempfile::tempdir().unwrap();
-    inventory::init::init(folder.path()).unwrap();
+    inventory::init::init(folder.path(), None).unwrap();
     let digest = || load(folder.path().to_str().unwrap()).inventory.digest;
     let before = digest();
     assert_eq!(before, digest());
