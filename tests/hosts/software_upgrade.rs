@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{Lab, Run, eventually, lab, on};
 use crate::monitoring::{active, reckoned};
 use crate::software::{LOZZA, MALNATE, Member, give, tryton};
+use crate::upgrade::policy;
 
 /// Begins on the new release, without a database of an older one.
 const BESOZZO: Member = ("app2", "c_a826", "comune.besozzo.va.it");
@@ -86,8 +87,7 @@ fn two_members_come_from_tryton_7_to_8_with_their_books_one_goes_back_and_a_thir
     let given = give(lab);
     let third = format!("applications:\n  contabilita: {{ port: 8003, release: {NEW} }}\n");
     fs::write(given.members.join("besozzo.yml"), third).unwrap();
-    let policy = "\nupgrade: { healthy_seconds: 2, soak_seconds: 5, canary: [lozza] }\n";
-    let policy = lab.edit(&lab.inventory().join("consortium.yml"), |text| text + policy);
+    let policy = policy(lab, "healthy_seconds: 2, soak_seconds: 5, canary: [lozza]");
     lab.comuni(&["secrets", "set", "--missing"]).ends_with(0);
     lab.comuni(&["apply", "--yes"]).ends_with(0);
     lab.is_converged();
