@@ -22,7 +22,9 @@ pub use init::Init;
 pub use monitoring::{Monitoring, MonitoringCheck, Silencing};
 pub use offboard::Offboard;
 pub use onboard::{BodyKind, Onboard, Wished, ZoneMode};
-pub use report::{ActivationReport, ComplianceReport, CostsReport, Report, RestoreTestReport, UpgradeReport};
+pub use report::{
+    ActivationReport, ComplianceReport, CostsReport, DeletionReport, Report, RestoreTestReport, UpgradeReport,
+};
 pub use selection::{Selectors, Way};
 pub use upgrade::{Rollback, Upgrade};
 
@@ -152,20 +154,24 @@ Examples:
 Exit codes: 0 active; 2 all is done but records that others must set; 3 some bodies and not others; 1, 4, 5, 7 a step failed, and is named;
 64 the body or its wishes are not clear; 65 the inventory is invalid")]
     Onboard(Box<Onboard>),
-    /// Hand a member its data in open formats, proven by a restore, and stop its tenants
+    /// Hand a member its data in open formats, proven by a restore, and stop its tenants; later delete all of it
     ///
     /// Says what will happen and asks. Each tenant is backed up and exported from that backup: SQL, a table (CSV) for each
     /// table, files, a manifest with checksums, and a text in Italian that says how to bring it back without this program. The
     /// bundle is restored as that text says, on the host where backups are proven, compared row for row, and written into
     /// the folder encrypted to the member's own key. Only then the member is `leaving`: its tenants stop, the monitoring
     /// forgets them, the TTLs of its zone are lowered, and the last state, standing still, is what is handed over. All data
-    /// stay. A run that failed or was cut off anywhere goes on when the same command is typed again.
+    /// stay. With `--purge`, when the days are over for which they are kept, all of it is deleted: on every host, in both copies
+    /// of the backups, in Prometheus and in the inventory. A run that failed or was cut off anywhere goes on when the same
+    /// command is typed again.
     #[command(after_help = "\
 Examples:
   comuni offboard lozza --export /mnt/consegna --recipient lozza.pub
+  comuni offboard lozza --purge
 
-Exit codes: 0 handed over; 4 a backup or its export is not what it must be; 1, 5, 7 a step failed, and is named; 6 busy;
-64 the member or the key is not clear, or nobody agreed; 65 the inventory is invalid")]
+Exit codes: 0 handed over, or deleted; 3 something still names who was deleted; 4 a backup or its export is not what it must be;
+1, 5, 7 a step failed, and is named; 6 busy; 64 the member or the key is not clear, it is not time, or nobody agreed;
+65 the inventory is invalid")]
     Offboard(Box<Offboard>),
     /// Say with your ssh key that a saved plan may be applied
     ///

@@ -41,6 +41,13 @@ Examples:
 
 Exit codes: 0 made, whatever it says; 4 made of evidence that is broken, and says so; 1 the control host cannot be reached; 64 this is no month")]
     Compliance(ComplianceReport),
+    /// What was deleted of a body that left, where, and what stays for which reason, to be signed
+    #[command(after_help = "\
+Examples:
+  comuni report deletion c_e707 --html cancellazione.html
+
+Exit codes: 0 made; 4 made of evidence that is broken, and says so; 5 no such deletion is recorded; 1 the control host cannot be reached")]
+    Deletion(DeletionReport),
     /// How the costs of a period are shared: what was paid, by which rule each body bears what, and what it saves
     ///
     /// It is made of `costs:` in consortium.yml alone, exact to the cent. What is not known is `nessun dato`.
@@ -111,6 +118,20 @@ pub struct ActivationReport {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// How to reach the control host and the one that watches.
+    #[command(flatten)]
+    pub way: Way,
+}
+
+/// What `report deletion` takes.
+#[derive(Debug, Args)]
+pub struct DeletionReport {
+    /// Code or whole name of the body, which has no file any more
+    #[arg(value_name = "CODE")]
+    pub body: String,
+    /// Write also one page to print, without scripts and without anything from elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How to reach the control host.
     #[command(flatten)]
     pub way: Way,
 }

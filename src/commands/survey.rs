@@ -43,6 +43,8 @@ pub(super) struct Prepared {
     pub(super) compiled: Compiled,
     revision: Revision,
     store: Store,
+    /// Codes of members of whom nothing shall stay.
+    purge: BTreeSet<String>,
 }
 
 /// Which part of the inventory to work on.
@@ -51,6 +53,8 @@ pub(super) enum Scope<'a> {
     Selected(&'a Selectors),
     /// The same as a saved plan.
     Planned(&'a Plan),
+    /// All that hosts have of this member (its slug), as if it had no file any more, and its data too.
+    Purged(&'a str),
 }
 
 /// Compiles what is selected. No host is asked.
@@ -58,17 +62,37 @@ pub(super) enum Scope<'a> {
 /// # Errors
 /// Wrong selectors (64), an invalid inventory (65).
 pub(super) fn prepare(global: &Global, scope: Scope, way: &Way, out: &Out) -> Result<Prepared> {
-    let inventory = read(global, out)?.inventory;
+    let mut inventory = read(global, out)?.inventory;
+    let revision = current(&inventory)?;
+    let mut purge = BTreeSet::new();
     let (selection, older_inventory) = match scope {
         Scope::Selected(selectors) => (selection(&inventory, selectors)?, selectors.older_inventory),
         Scope::Planned(plan) => (planned_selection(plan), plan.older_inventory),
+        Scope::Purged(slug) => {
+            purge.extend(inventory.members.remove(slug).map(|body| body.code));
+            (Selection { owners: purge.clone(), with_shared: true, ..Selection::default() }, false)
+        }
     };
-    let compiled = compile(&inventory, &selection)?;
+    let mut compiled = compile(&inventory, &selection)?;
+    if !purge.is_empty() {
+        with_zone_catalogs(&inventory, &mut compiled)?;
+    }
     must_have_playbooks(&inventory, &selection)?;
-    let revision = current(&inventory)?;
     let identities = Identities::search(&way.identity.identity, |name| std::env::var_os(name));
     let store = Store::open(&inventory, &identities)?;
-    Ok(Prepared { inventory, selection, older_inventory, compiled, revision, store })
+    Ok(Prepared { inventory, selection, older_inventory, compiled, revision, store, purge })
+}
+
+/// Adds what says which zones there are: a zone that goes is not in it any more.
+fn with_zone_catalogs(inventory: &Inventory, compiled: &mut Compiled) -> Result<()> {
+    let all = compile(inventory, &Selection { areas: [Area::Dns].into(), ..Selection::default() })?;
+    for (host, catalog) in all.catalogs {
+        let zones = catalog.entries.into_iter().filter(|entry| matches!(entry.resource, Resource::ZoneCatalog(_)));
+        if let Some(own) = compiled.catalogs.get_mut(&host) {
+            own.entries.splice(..0, zones);
+        }
+    }
+    Ok(())
 }
 
 impl Prepared {
@@ -91,10 +115,11 @@ impl Prepared {
     /// # Errors
     /// A host that has seen a newer inventory, or that holds resources of a body without a member file (65).
     pub(super) fn ask(self, way: &Way, mode: Mode, allowed: &BTreeSet<String>, out: &Out) -> Result<Survey> {
-        let Prepared { inventory, selection, older_inventory, compiled, revision, store } = self;
+        let Prepared { inventory, selection, older_inventory, compiled, revision, store, purge } = self;
         let operator = operator();
         let verb = if mode == Mode::Plan { "plan" } else { "apply" };
-        let members: BTreeSet<String> = inventory.members.values().map(|body| body.code.clone()).collect();
+        let members = inventory.members.values().map(|body| body.code.clone());
+        let members: BTreeSet<String> = members.chain(purge.iter().cloned()).collect();
         let requests = compiled.catalogs.values().map(|catalog| Request {
             mode,
             operator: operator.clone(),
@@ -105,6 +130,7 @@ impl Prepared {
             members: members.clone(),
             secrets: store.table(&tokens(catalog)),
             allowed: allowed.clone(),
+            purge: purge.clone(),
         });
         let requests: Vec<Request> = requests.collect();
         let progress = Arc::new(Progress::new(out.clone(), verb, mode == Mode::Plan));

@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use crate::commands::survey::operator;
-use crate::evidence::{Ending, FailureRecord, InventoryRecord, MemberRecord, Record, StepRecord, clock, current};
+use crate::evidence::{
+    DeletionRecord, Ending, FailureRecord, InventoryRecord, MemberRecord, Record, StepRecord, clock, current,
+};
 use crate::failure::{Failure, Kind, Result};
 use crate::inventory::Inventory;
 use crate::report::Out;
@@ -20,6 +22,8 @@ pub(super) struct Walk {
     /// What others must do before all is done: one sentence each.
     pub(super) open: Vec<String>,
     began: String,
+    /// What was deleted of it, when this is a purge.
+    pub(super) deletion: Option<DeletionRecord>,
     /// Of its record, once there is one: a later one takes its place.
     id: Option<String>,
 }
@@ -64,7 +68,7 @@ pub(super) fn elapsed(began: Instant) -> String {
 impl Walk {
     pub(super) fn new(verb: &'static str, slug: String, title: String) -> Walk {
         let began = clock::iso(clock::now());
-        Walk { verb, slug, title, steps: Vec::new(), failed: None, open: Vec::new(), began, id: None }
+        Walk { verb, slug, title, steps: Vec::new(), failed: None, open: Vec::new(), began, deletion: None, id: None }
     }
 
     /// Takes one step; after one that failed there is no other.
@@ -145,6 +149,7 @@ impl Walk {
         record.id = self.id.get_or_insert(record.id).clone();
         record.started.clone_from(&self.began);
         record.steps.clone_from(&self.steps);
+        record.deletion = self.deletion.clone().map(Box::new);
         let exit = match &self.failed {
             Some((step, failure)) => {
                 let message = format!("{step}: {}", failure.message);

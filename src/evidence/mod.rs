@@ -3,6 +3,7 @@
 //! A record waits in the operator's outbox until the control host has it in its chain; readers merge both.
 
 pub mod clock;
+mod deletion;
 pub mod documents;
 pub mod history;
 mod outbox;
@@ -13,6 +14,7 @@ mod upgrade;
 #[cfg(test)]
 mod documentation;
 
+pub use deletion::{DeletionRecord, LeftRecord};
 pub use outbox::{Outbox, Pending, Running, Undelivered, state};
 pub use record::{
     ChangeRecord, Ending, FailureRecord, HostRecord, InventoryRecord, MemberRecord, PlanRecord, Record, RecordKind,

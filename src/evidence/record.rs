@@ -5,7 +5,7 @@ use rand::rngs::OsRng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NoticeRecord, UpgradeRecord, clock};
+use super::{DeletionRecord, NoticeRecord, UpgradeRecord, clock};
 use crate::backup::ladder::Verification;
 use crate::catalog::Area;
 use crate::failure::{Failure, Result};
@@ -59,6 +59,9 @@ pub struct Record {
     /// What a body was told before an upgrade; left out when this is no notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<Box<NoticeRecord>>,
+    /// How a member was deleted; left out when none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Box<DeletionRecord>>,
     /// The steps of a procedure that has several, in their order; left out when it has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepRecord>,
@@ -256,6 +259,7 @@ impl Record {
             verification: None,
             upgrade: None,
             notice: None,
+            deletion: None,
             steps: Vec::new(),
             exit_code: None,
         })

@@ -1,4 +1,4 @@
-//! Takes off a host what we put there and nobody wants any more. Never what holds data.
+//! Takes off a host what we put there and nobody wants any more. Never what holds data, but for a member that left.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -17,7 +17,8 @@ use crate::resources::{Action, Resource};
 /// # Errors
 /// When a folder cannot be read.
 pub fn staying(machine: &dyn Machine, manifest: &Manifest, request: &Request) -> Result<BTreeSet<String>> {
-    let unwanted = manifest.removals(request);
+    let unwanted: Vec<&Record> =
+        manifest.removals(request).into_iter().filter(|record| !request.purge.contains(&record.owner)).collect();
     let mut staying = BTreeSet::new();
     let mut going: BTreeSet<String> = BTreeSet::new();
     for record in &unwanted {
@@ -105,7 +106,10 @@ pub fn remove_one(session: &mut Session, record: &Record) -> Result<()> {
         if let Some(notification) = kind.notification() {
             session.owed.owe(session.machine, notification, &record.owner)?;
         }
-        kind.remove(session.machine)
+        match session.request.purge.contains(&record.owner) {
+            true => kind.purge(session.machine),
+            false => kind.remove(session.machine),
+        }
     };
     match removed {
         Ok(()) => {

@@ -93,6 +93,28 @@ pub fn ask(machine: &dyn Machine, question: &Question) -> Result<Value> {
     }
 }
 
+/// Has Prometheus forget all that it measured of a member and of its zone, on its disk too.
+///
+/// # Errors
+/// When it does not answer, or its interface for that is not open.
+pub fn forget(machine: &mut dyn Machine, member: &str, zone: Option<&str>) -> Result<()> {
+    let mut words = vec!["--request".to_string(), "POST".to_string()];
+    let mut series = vec![format!("{{member=\"{member}\"}}"), format!("{{tenant=~\"{member}-.*\"}}")];
+    series.extend(zone.map(|zone| format!("{{zone=\"{zone}\"}}")));
+    for one in series {
+        words.extend(["--data-urlencode".to_string(), format!("match[]={one}")]);
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    for (words, path) in [(words.as_slice(), "delete_series"), (&["--request", "POST"][..], "clean_tombstones")] {
+        let output = machine.run(&command(words, &format!("{PROMETHEUS}/admin/tsdb/{path}")))?;
+        let (status, value) = answer("Prometheus", output)?;
+        well("Prometheus", status, &value).map_err(|failure| {
+            failure.context("its series stay").hint("comuni apply --area monitoring opens its interface for that")
+        })?;
+    }
+    Ok(())
+}
+
 fn rule_files(machine: &dyn Machine) -> Result<Value> {
     let folder = Path::new(RULES);
     let mut files = Vec::new();

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::health::Health;
 pub use framing::{read_line, write_line};
-pub use procedure::{Act, Acted, Order, Place};
+pub use procedure::{Act, Acted, Forget, Left, Order, Place, Stays};
 
 use crate::catalog::{Area, Catalog, Stage};
 use crate::prometheus::Question;
@@ -88,6 +88,10 @@ pub struct Request {
     /// What the operator allowed by name (`NAME/TYPE` of an RRset).
     #[serde(default)]
     pub allowed: BTreeSet<String>,
+    /// Owners of whom nothing shall stay, data included: members that left and got what was theirs. Empty in all but the
+    /// last step of that.
+    #[serde(default)]
+    pub purge: BTreeSet<String>,
 }
 
 /// From control to host.

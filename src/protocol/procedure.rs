@@ -108,6 +108,9 @@ pub enum Act {
         /// The silence that an act of this procedure set; all of this tenant when not said.
         id: Option<String>,
     },
+    /// Take away what was made beside the resources of a member that left, which are gone already, and search for all that
+    /// still names it. Answered by [`Acted::Forgotten`].
+    Forget(Box<Forget>),
     /// The procedure is over for this tenant: free its lock. Answered by [`Acted::Done`].
     Release,
 }
@@ -121,6 +124,50 @@ pub struct Place {
     pub repository: String,
     /// The Unix account whose files it has; `None` is root.
     pub account: Option<String>,
+}
+
+/// What is to be forgotten of a member that left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forget {
+    /// Its code.
+    pub code: String,
+    /// Its tenants.
+    pub tenants: Vec<String>,
+    /// Its zone, on a name server.
+    pub zone: Option<String>,
+    /// Prometheus runs here.
+    pub watches: bool,
+    /// What names it: codes and domains.
+    pub words: Vec<String>,
+}
+
+/// Something that still names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// A path, or the name of a database or role.
+    pub place: String,
+    /// Why it stays; none when it should not.
+    pub why: Option<Stays>,
+}
+
+/// Why something stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stays {
+    /// Records of what was done, which the law has kept.
+    Law,
+    /// Logs of the system, which end by themselves.
+    Logs,
+}
+
+impl Stays {
+    /// As records have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Stays::Law => "law",
+            Stays::Logs => "logs",
+        }
+    }
 }
 
 /// What came of an act.
@@ -158,6 +205,13 @@ pub enum Acted {
     },
     /// These silences were ended; none when there was none.
     Lifted(Vec<String>),
+    /// What went, and what still names the member.
+    Forgotten {
+        /// Paths and words.
+        gone: Vec<String>,
+        /// All that was found.
+        left: Vec<Left>,
+    },
     /// Somebody holds the tenant's lock, or the host's for too long; nothing was done.
     Busy(Holder),
     /// It could not be done, with the host's own words. What was done before that stays.

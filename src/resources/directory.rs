@@ -94,6 +94,10 @@ impl Kind for Directory {
             .hint("Move by hand what is still needed, remove the rest, then apply again."))
     }
 
+    fn purge(&self, host: &mut dyn Machine) -> Result<()> {
+        host.remove_tree(straight(&self.path)?)
+    }
+
     fn holds_data(&self) -> bool {
         self.data
     }

@@ -36,7 +36,7 @@ pub use directory::Directory;
 pub use file::{Confirm, File, Notification, Validator};
 pub use group::Group;
 pub use package::Package;
-pub use postgres::end_sessions;
+pub use postgres::{end_sessions, names as postgres_names};
 pub use postgres_database::PostgresDatabase;
 pub use postgres_grant::PostgresGrant;
 pub use postgres_role::PostgresRole;
@@ -192,6 +192,13 @@ pub trait Kind {
     /// # Errors
     /// As `fix`.
     fn remove(&self, host: &mut dyn Machine) -> Result<()>;
+    /// Takes it off the host with the data in it, for a member that left.
+    ///
+    /// # Errors
+    /// As `fix`.
+    fn purge(&self, host: &mut dyn Machine) -> Result<()> {
+        self.remove(host)
+    }
     /// It holds data of a member: an apply never removes it.
     fn holds_data(&self) -> bool {
         false

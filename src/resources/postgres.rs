@@ -177,6 +177,25 @@ pub fn end_sessions(host: &mut dyn Machine, role: &str) -> Result<u32> {
     said.trim().parse().map_err(|_| Failure::operation(format!("psql answered what cannot be understood: {said}")))
 }
 
+/// The names of all databases and roles; none where there is no server.
+///
+/// # Errors
+/// When PostgreSQL does not answer.
+pub fn names(host: &dyn Machine) -> Result<Vec<String>> {
+    let Known::Now(server) = ask(host)? else { return Ok(Vec::new()) };
+    Ok(server.databases.keys().chain(server.roles.keys()).cloned().collect())
+}
+
+/// Takes a database away, with whoever is connected to it.
+///
+/// # Errors
+/// When PostgreSQL refuses or does not answer.
+pub(super) fn drop_database(host: &mut dyn Machine, name: &str) -> Result<()> {
+    let mut script = Script::new(&[("name", name)])?;
+    script.then("drop database if exists :\"name\" with (force);");
+    script.without_transaction().run(host)
+}
+
 /// The newest psql itself: the one on the path is a Perl script that finds it, at four times the price.
 fn psql(host: &dyn Machine) -> Result<Command> {
     let versions = host.list(Path::new(VERSIONS))?;

@@ -86,6 +86,10 @@ impl Kind for PostgresDatabase {
         Err(Failure::operation(format!("the database {} holds data: only `offboard` removes it", self.name)))
     }
 
+    fn purge(&self, host: &mut dyn Machine) -> Result<()> {
+        postgres::drop_database(host, &self.name)
+    }
+
     fn holds_data(&self) -> bool {
         true
     }

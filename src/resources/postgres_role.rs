@@ -131,6 +131,11 @@ fn remembered(host: &dyn Machine) -> Result<BTreeMap<String, Remembered>> {
     Ok(host.read(Path::new(PASSWORDS))?.and_then(|content| serde_json::from_slice(&content).ok()).unwrap_or_default())
 }
 
+fn remember(host: &mut dyn Machine, known: &BTreeMap<String, Remembered>) -> Result<()> {
+    let content = serde_json::to_vec_pretty(known).map_err(|error| Failure::operation(error.to_string()))?;
+    host.write(Path::new(PASSWORDS), &content, &Ownership { uid: 0, gid: 0, mode: 0o600 })
+}
+
 /// Bound to the role, so that equal passwords of two roles cannot be told from their digests.
 fn digest(host_key: &[u8], role: &str, password: &str) -> String {
     hex(&hmac(host_key, format!("{role} {password}").as_bytes()))
@@ -216,14 +221,34 @@ impl Kind for PostgresRole {
         }
         script.run(host)?;
         if password.is_some() {
-            let content = serde_json::to_vec_pretty(&known).map_err(|error| Failure::operation(error.to_string()))?;
-            host.write(Path::new(PASSWORDS), &content, &Ownership { uid: 0, gid: 0, mode: 0o600 })?;
+            remember(host, &known)?;
         }
         Ok(())
     }
 
     fn remove(&self, _host: &mut dyn Machine) -> Result<()> {
         Err(Failure::operation(format!("the role {} may own data: only `offboard` removes it", self.name)))
+    }
+
+    /// With the databases of the role that owns its own: also those that a restore or an upgrade kept beside it.
+    fn purge(&self, host: &mut dyn Machine) -> Result<()> {
+        let Known::Now(server) = postgres::ask(host)? else { return Ok(()) };
+        let owned = server
+            .databases
+            .iter()
+            .filter(|(_, facts)| facts.owner == self.name || self.acts_as.as_ref() == Some(&facts.owner));
+        for name in owned.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            postgres::drop_database(host, &name)?;
+        }
+        postgres::end_sessions(host, &self.name)?;
+        let mut script = Script::new(&[("name", &self.name)])?;
+        script.then("drop role if exists :\"name\";");
+        script.run(host)?;
+        let mut known = remembered(host)?;
+        match known.remove(&self.name) {
+            Some(_) => remember(host, &known),
+            None => Ok(()),
+        }
     }
 
     fn holds_data(&self) -> bool {

@@ -51,3 +51,6 @@ mod waysin;
 // So does this, for who has joined can only leave: behind all others.
 #[path = "onboard.rs"]
 mod welcome;
+// And a member that is deleted is gone for all who come later.
+#[path = "purge.rs"]
+mod without;

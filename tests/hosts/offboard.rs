@@ -46,7 +46,7 @@ impl Drop for Leaver<'_> {
 }
 
 /// The key of a comune, and the file with its public half.
-fn key(lab: &Lab) -> (PathBuf, PathBuf) {
+pub fn key(lab: &Lab) -> (PathBuf, PathBuf) {
     let (private, public) = (lab.folder().join("comune.key"), lab.folder().join("comune.pub"));
     let _ = fs::remove_file(&private);
     assert!(Command::new("age-keygen").arg("-o").arg(&private).stderr(Stdio::null()).status().unwrap().success());

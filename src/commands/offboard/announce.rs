@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::purge::Handed;
 use crate::evidence::clock;
 use crate::inventory::names::tenant_id;
 use crate::inventory::types::Status;
@@ -45,6 +46,37 @@ pub(super) fn export(inventory: &Inventory, body: &Body, folder: &Path, key: &Pu
         folder.display(),
         leaving.keep_days,
         until.get(..10).unwrap_or_default()
+    ));
+    out.text(&text);
+}
+
+/// Says what deleting does.
+pub(super) fn purge(inventory: &Inventory, body: &Body, handed: &Handed, until: i64, out: &Out) {
+    let mut text = format!(
+        "{} ({}) got its data on {}; they had to be kept until {}.\nNow is DELETED, and nobody can bring it back:\n",
+        body.member.full_name(),
+        body.code,
+        clock::local_time(handed.at),
+        clock::local_time(until)
+    );
+    for plan in body.tenants.values() {
+        text.push_str(&format!(
+            "  {}: service, account, files on {}, database and roles on {}\n",
+            tenant_id(&body.code, &plan.application),
+            plan.application_host,
+            plan.database_host
+        ));
+    }
+    if let Some(backup) = &inventory.consortium.backup {
+        let copy = backup.copy.as_ref().map_or(String::new(), |host| format!(" and the copy on {host}"));
+        text.push_str(&format!("  its backups: the repository on {}{copy}\n", backup.repository));
+    }
+    if let Some(served) = zones::of(inventory, body) {
+        text.push_str(&format!("  the zone {} on all name servers, with its keys\n", served.zone.name.plain()));
+    }
+    text.push_str(&format!(
+        "  what was measured of it, members/{}.yml, its secrets\nRecords of what was done stay: the law has them kept for six months and more.\n",
+        body.slug
     ));
     out.text(&text);
 }

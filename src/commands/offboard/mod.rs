@@ -1,12 +1,14 @@
-//! `comuni offboard`: a member gets its data, proven by a restore, and its tenants stop. Nothing is deleted.
+//! `comuni offboard`: a member gets its data, proven by a restore, and its tenants stop. When the days are over for which
+//! they are kept, all of it is deleted ([`purge`]).
 //!
 //! Every step looks at what is there first. So the same command goes on where an earlier one stopped, wherever that was.
 
 mod announce;
 mod bundles;
 mod hand;
+mod purge;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use self::bundles::Bundles;
@@ -14,7 +16,7 @@ use super::inventory::read;
 use super::walk::{Walk, elapsed};
 use super::{apply, backup, monitoring, past};
 use crate::backup::ladder::Level;
-use crate::cli::{Allowance, Backup, Global, Offboard, Selectors, Tenants, Verify};
+use crate::cli::{Allowance, Backup, Global, Offboard, Selectors, Tenants, Verify, Way};
 use crate::disk;
 use crate::evidence::{Outbox, clock};
 use crate::failure::{Failure, Kind, Result};
@@ -33,6 +35,9 @@ const HANDED: &str = "handed over";
 /// What its step failed with; 64 when the member or the key is not clear, or nobody agreed.
 pub(super) fn run(global: &Global, wanted: &Offboard, out: &Out) -> Result<()> {
     let began = Instant::now();
+    let (Some(export), Some(recipient)) = (&wanted.export, &wanted.recipient) else {
+        return purge::run(global, wanted, out);
+    };
     let inventory = read(global, out)?.inventory;
     let slug = select::one(&inventory, select::Noun::Member, &wanted.name)?;
     let body = &inventory.members[&slug];
@@ -42,8 +47,8 @@ pub(super) fn run(global: &Global, wanted: &Offboard, out: &Out) -> Result<()> {
         )
         .hint("add `backup: { repository: HOST, copy: HOST, at: \"01:00\" }` to consortium.yml"));
     }
-    let key = PublicKey::of_file(&wanted.recipient)?;
-    let folder = folder(wanted, body)?;
+    let key = PublicKey::of_file(recipient)?;
+    let folder = folder(export, body)?;
     announce::export(&inventory, body, &folder, &key, out);
     if !wanted.yes {
         let question = format!("Hand over and stop {}?", body.member.full_name());
@@ -53,11 +58,11 @@ pub(super) fn run(global: &Global, wanted: &Offboard, out: &Out) -> Result<()> {
     }
     let mut walk = Walk::new("offboard", slug.clone(), body.member.full_name());
     let result = steps(global, wanted, Bundles { folder, key }, &mut walk, out);
-    let recorded = record(global, &mut walk, wanted, out);
+    let recorded = record(global, &mut walk, &wanted.way, out);
     result.and(recorded)?;
     match walk.failed {
         None => {
-            let place = wanted.export.join(&body.code);
+            let place = export.join(&body.code);
             out.text(&format!("{} is handed over, in {}: {}\n", walk.title, elapsed(began), place.display()));
             Ok(())
         }
@@ -71,8 +76,8 @@ pub(super) fn run(global: &Global, wanted: &Offboard, out: &Out) -> Result<()> {
 }
 
 /// The folder of this member, which nobody else may look into.
-fn folder(wanted: &Offboard, body: &Body) -> Result<PathBuf> {
-    let folder = wanted.export.join(&body.code);
+fn folder(export: &Path, body: &Body) -> Result<PathBuf> {
+    let folder = export.join(&body.code);
     disk::private_folder(&folder)
         .map_err(|error| Failure::operation(format!("{} cannot be made: {error}", folder.display())))?;
     Ok(folder)
@@ -148,11 +153,11 @@ fn stopped(global: &Global, wanted: &Offboard, inventory: &Inventory, slug: &str
 }
 
 /// One record of all steps, brought to the control host.
-fn record(global: &Global, walk: &mut Walk, wanted: &Offboard, out: &Out) -> Result<()> {
+fn record(global: &Global, walk: &mut Walk, way: &Way, out: &Out) -> Result<()> {
     let inventory = read(global, out)?.inventory;
     let outbox = Outbox::of(&inventory, |name| std::env::var_os(name))?;
     outbox.put(&walk.record(&inventory)?)?;
-    match past::deliver(&inventory, &outbox, "offboard", &wanted.way, out) {
+    match past::deliver(&inventory, &outbox, "offboard", way, out) {
         Ok(()) => Ok(()),
         Err(failure) if matches!(failure.kind, Kind::Interrupted | Kind::Terminated) => Err(failure),
         Err(failure) => {

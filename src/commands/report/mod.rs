@@ -3,6 +3,7 @@
 mod activation;
 mod compliance;
 mod costs;
+mod deletion;
 mod restore_test;
 mod upgrade;
 
@@ -27,6 +28,7 @@ pub(super) fn run(global: &Global, what: &Report, out: &Out) -> Result<()> {
         Report::RestoreTest(what) => restore_test::run(global, what, out),
         Report::Activation(what) => activation::run(global, what, out),
         Report::Compliance(what) => compliance::run(global, what, out),
+        Report::Deletion(what) => deletion::run(global, what, out),
         Report::Costs(what) => costs::run(global, what, out),
         Report::Upgrade(what) => upgrade::run(global, what, out),
     }

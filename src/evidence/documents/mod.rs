@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod compliance;
 pub mod costs;
+pub mod deletion;
 pub mod fleet;
 pub mod handover;
 mod moments;

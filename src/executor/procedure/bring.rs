@@ -115,6 +115,7 @@ fn with(
         members: BTreeSet::new(),
         secrets: order.secrets.clone(),
         allowed: BTreeSet::new(),
+        purge: BTreeSet::new(),
     };
     let mut session = Session {
         host_key: key::load_or_make(machine, &settings.host_key())?,

@@ -3,6 +3,7 @@
 mod ask;
 mod bring;
 mod export;
+mod forget;
 mod raise;
 mod verify;
 
@@ -222,6 +223,12 @@ impl<'a> Procedure<'a> {
             Act::Unsilence { application, id } => {
                 note(machine, "unsilence")?;
                 Ok(Acted::Lifted(prometheus::lift(machine, &order.owner, application, id.as_deref())?))
+            }
+            Act::Forget(task) => {
+                note(machine, "forget")?;
+                let _host = self.host(holder)?;
+                let (gone, left) = forget::forget(machine, self.settings, task)?;
+                Ok(Acted::Forgotten { gone, left })
             }
             Act::Release => {
                 self.tenants.remove(&order.tenant);

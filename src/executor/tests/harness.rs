@@ -323,6 +323,7 @@ pub fn wants(entries: Vec<Entry>) -> Request {
         members: ["c_e863", "c_e707", "c_a825"].map(ToString::to_string).into(),
         secrets: SecretTable::default(),
         allowed: BTreeSet::new(),
+        purge: BTreeSet::new(),
     }
 }
 

@@ -212,3 +212,23 @@ fn a_release_stays_while_a_tenant_could_not_leave_it() {
     host.apply(wants(vec![new, site("root 1.1.0;\n")]));
     assert!(!host.is_there(&folder("a")) && host.is_there(&folder("b")));
 }
+
+#[test]
+fn a_purge_takes_the_data_of_its_owner_and_of_nobody_else() {
+    let mut host = Host::new();
+    let other = owned_by("c_e707", Directory { data: true, ..directory("/etc/comuni/other") });
+    host.apply(wants(vec![data(), other.clone()]));
+    host.fake.with_file("/etc/comuni/data/deep/letter", "x", 0o600);
+    let purged =
+        Request { owners: ["c_e863".to_string()].into(), purge: ["c_e863".to_string()].into(), ..wants(Vec::new()) };
+    let heard = host.apply(purged.clone());
+    assert_eq!(fixed(&heard), ["directory:/etc/comuni/data"]);
+    assert!(!host.is_there("/etc/comuni/data/deep/letter") && host.is_there("/etc/comuni/other"));
+    let owners: Vec<String> = host.manifest().records.iter().map(|record| record.owner.clone()).collect();
+    assert_eq!(owners, ["c_e707"]);
+    assert_eq!(fixed(&host.apply(purged)), [] as [&str; 0], "twice is fine");
+    // Who is not named is kept as ever, whoever else is purged.
+    let heard = host.apply(Request { purge: ["c_e863".to_string()].into(), ..wants(Vec::new()) });
+    assert!(matches!(outcome(&heard, &other.id), Outcome::Differs { action: Action::Keep, .. }));
+    assert!(host.is_there("/etc/comuni/other"));
+}

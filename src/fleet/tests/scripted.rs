@@ -152,6 +152,7 @@ impl World {
             members: BTreeSet::new(),
             secrets: SecretTable::default(),
             allowed: BTreeSet::new(),
+            purge: BTreeSet::new(),
         };
         self.scripts.keys().map(request).collect()
     }

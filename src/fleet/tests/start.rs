@@ -141,6 +141,7 @@ fn a_whole_comparison_of_a_host_is_one_exec_and_the_same_bytes_every_time() {
                 members: BTreeSet::new(),
                 secrets: SecretTable::default(),
                 allowed: BTreeSet::new(),
+                purge: BTreeSet::new(),
             }]);
             let Checked::Checked { correct: 3, fingerprint, .. } = &checked["app1"] else { panic!("{checked:?}") };
             assert!(fingerprint.as_ref().unwrap().starts_with("serve --auth-info"), "{fingerprint:?}");

@@ -1,0 +1,221 @@
+//! What a host still has of a member that left, after its resources were taken away: what procedures and daemons made
+//! beside them. Then all that names the member is searched for, so that what stays is known by name.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::backup::{metrics, restore, run};
+use crate::executor::manifest::Manifest;
+use crate::executor::store::{self, Settings};
+use crate::failure::{Failure, Result};
+use crate::machine::{Command, FileKind, Machine};
+use crate::prometheus;
+use crate::protocol::{Forget, Left, Stays};
+use crate::resources;
+
+/// A search reads all of the folders below.
+const LONG: Duration = Duration::from_secs(1800);
+
+/// Where the content of files is searched, beside the names of all: not in what other members have, nor in what is encrypted.
+const SEARCHED: [&str; 13] = [
+    "/etc",
+    "/home",
+    "/opt",
+    "/root",
+    "/usr/local",
+    "/var/cache",
+    "/var/lib/comuni",
+    "/var/lib/comuni-restored",
+    "/var/lib/comuni-scratch",
+    "/var/lib/knot/zones",
+    "/var/lib/prometheus/node-exporter",
+    "/var/log",
+    "/var/tmp",
+];
+
+/// What stays on purpose, and why.
+const STAYS: [(&str, Stays); 4] = [
+    ("/var/lib/comuni/evidence/", Stays::Law),
+    ("/var/lib/comuni/journal.jsonl", Stays::Law),
+    ("/var/lib/comuni/backup/runs.jsonl", Stays::Law),
+    ("/var/log/", Stays::Logs),
+];
+
+/// The databases of accounts, of which the system keeps the version before the last change.
+const ACCOUNTS: [&str; 4] = ["passwd", "group", "shadow", "gshadow"];
+
+/// Takes it away and searches; what went, and what is left.
+///
+/// # Errors
+/// When resources of the member are still there, or the system refuses.
+pub fn forget(machine: &mut dyn Machine, settings: &Settings, task: &Forget) -> Result<(Vec<String>, Vec<Left>)> {
+    let manifest: Manifest = store::load(machine, &settings.manifest())?.unwrap_or_default();
+    if let Some(record) = manifest.records.iter().find(|record| record.owner == task.code) {
+        return Err(Failure::operation(format!("{} is still there", record.id)));
+    }
+    let is_plain = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    if task.code.len() < 3 || !task.tenants.iter().chain([&task.code]).chain(&task.words).all(|word| is_plain(word)) {
+        return Err(Failure::operation(format!("{} is no code of a member", task.code)));
+    }
+    let mut gone = Vec::new();
+    for tenant in &task.tenants {
+        let drop = restore::Step::Drop { tenant: tenant.clone() };
+        match restore::step(machine, tenant, &drop, None, &mut |_, _, _| Ok(()))? {
+            restore::Answer::Dropped(folders) => gone.extend(folders),
+            restore::Answer::Refused { message, .. } => return Err(Failure::operation(message)),
+            _ => {}
+        }
+    }
+    for place in places(task) {
+        match machine.stat(&place)?.map(|stat| stat.kind) {
+            None => continue,
+            Some(FileKind::Directory) => machine.remove_tree(&place)?,
+            Some(_) => machine.remove(&place)?,
+        }
+        gone.push(place.display().to_string());
+    }
+    // Where no backups are taken there is none of it to tell of.
+    if machine.stat(Path::new(run::FOLDER))?.is_some() {
+        metrics::write(machine)?;
+    }
+    if let Some(zone) = &task.zone
+        && machine.stat(Path::new("/etc/knot/knot.conf"))?.is_some()
+    {
+        // Keys, signatures and the journal of a zone that it does not serve any more.
+        machine.run(&Command::new(["knotc", "--force", "zone-purge", "+orphan", zone]))?;
+    }
+    if task.watches {
+        prometheus::forget(machine, &task.code, task.zone.as_deref())?;
+        gone.push("series of Prometheus".to_string());
+    }
+    accounts(machine, &task.words)?;
+    let left = search(machine, task)?;
+    Ok((gone, left))
+}
+
+/// What is made beside the resources.
+fn places(task: &Forget) -> Vec<PathBuf> {
+    let code = &task.code;
+    let mut places = vec![
+        format!("/srv/backup/{code}"),
+        format!("/srv/comuni/{code}"),
+        format!("/etc/comuni/backup/{code}"),
+        format!("/var/lib/comuni/backup/state/{code}.repository"),
+    ];
+    for tenant in &task.tenants {
+        places.extend([
+            format!("/etc/comuni/tenants/{tenant}"),
+            format!("/run/comuni-{tenant}"),
+            format!("/var/lib/comuni/backup/{tenant}"),
+            format!("/var/lib/comuni/backup/state/{tenant}.json"),
+            format!("/var/lib/systemd/timers/stamp-comuni-backup-{tenant}.timer"),
+            format!("/var/log/comuni/{tenant}"),
+        ]);
+    }
+    places.into_iter().map(PathBuf::from).collect()
+}
+
+/// Has the system's earlier versions of its accounts be those of now.
+fn accounts(machine: &mut dyn Machine, words: &[String]) -> Result<()> {
+    for name in ACCOUNTS {
+        let (now, before) = (format!("/etc/{name}"), format!("/etc/{name}-"));
+        let text = machine.read(Path::new(&before))?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        if words.iter().any(|word| text.contains(word.as_str())) {
+            let command = Command::new(["cp", "--preserve=all", "--", &now, &before]);
+            machine.run(&command)?.succeeded(&command)?;
+        }
+    }
+    Ok(())
+}
+
+/// All that names the member.
+fn search(machine: &mut dyn Machine, task: &Forget) -> Result<Vec<Left>> {
+    let mut found: Vec<String> = Vec::new();
+    let mut words = ["find", "/", "-xdev", "("].map(str::to_string).to_vec();
+    for skipped in ["/proc", "/sys", "/dev", "/srv/comuni/*/*/data"] {
+        words.extend(["-path".to_string(), skipped.to_string(), "-o".to_string()]);
+    }
+    words.pop();
+    words.extend([")", "-prune", "-o", "("].map(str::to_string));
+    for word in &task.words {
+        words.extend(["-name".to_string(), format!("*{word}*"), "-o".to_string()]);
+    }
+    words.pop();
+    words.extend([")", "-print"].map(str::to_string));
+    found.extend(machine.run(&Command::new(words).within(LONG))?.text().lines().map(str::to_string));
+    let mut words = ["grep", "--recursive", "--fixed-strings", "--files-with-matches", "--no-messages"]
+        .map(str::to_string)
+        .to_vec();
+    for word in &task.words {
+        words.extend(["-e".to_string(), word.clone()]);
+    }
+    words.push("--".to_string());
+    for folder in SEARCHED {
+        if machine.stat(Path::new(folder))?.is_some() {
+            words.push(folder.to_string());
+        }
+    }
+    // Files come and go while it reads; what it found it says all the same.
+    found.extend(machine.run(&Command::new(words).within(LONG))?.text().lines().map(str::to_string));
+    let names = resources::postgres_names(machine)?;
+    found.extend(names.into_iter().filter(|name| task.words.iter().any(|word| name.contains(word.as_str()))));
+    found.sort();
+    found.dedup();
+    let stays = |place: &str| STAYS.iter().find(|(start, _)| place.starts_with(start)).map(|(_, why)| *why);
+    Ok(found.into_iter().map(|place| Left { why: stays(&place), place }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Fake;
+
+    fn task() -> Forget {
+        Forget {
+            code: "c_e707".to_string(),
+            tenants: vec!["c_e707-albo".to_string()],
+            zone: None,
+            watches: false,
+            words: vec!["c_e707".to_string(), "comune.lozza".to_string()],
+        }
+    }
+
+    fn host() -> Fake {
+        let mut host = Fake::new();
+        host.answer(&["find"], 0, "/var/lib/comuni/evidence/c_e707.x\n/srv/strange-c_e707\n", "");
+        host.answer(&["grep"], 0, "/var/log/nginx/access.log\n", "");
+        host
+    }
+
+    #[test]
+    fn what_procedures_made_goes_what_others_have_stays_and_what_is_left_is_named() {
+        let mut host = host();
+        host.with_file("/srv/backup/c_e707/verified.json", "{}", 0o600);
+        host.with_file("/srv/backup/c_e7070/verified.json", "{}", 0o600);
+        host.with_file("/var/lib/comuni/backup/state/c_e707-albo.json", "{}", 0o600);
+        let (gone, left) = forget(&mut host, &Settings::of_a_host(PathBuf::from("/comuni-host")), &task()).unwrap();
+        assert_eq!(gone, ["/srv/backup/c_e707", "/var/lib/comuni/backup/state/c_e707-albo.json"]);
+        assert!(host.stat(Path::new("/srv/backup/c_e707")).unwrap().is_none());
+        assert!(host.stat(Path::new("/srv/backup/c_e7070/verified.json")).unwrap().is_some());
+        let left: Vec<(&str, Option<Stays>)> = left.iter().map(|left| (left.place.as_str(), left.why)).collect();
+        let wanted = [
+            ("/srv/strange-c_e707", None),
+            ("/var/lib/comuni/evidence/c_e707.x", Some(Stays::Law)),
+            ("/var/log/nginx/access.log", Some(Stays::Logs)),
+        ];
+        assert_eq!(left, wanted);
+        assert!(
+            forget(&mut host, &Settings::of_a_host(PathBuf::from("/comuni-host")), &task()).unwrap().0.is_empty(),
+            "twice is fine"
+        );
+    }
+
+    #[test]
+    fn a_code_that_is_none_is_refused() {
+        for code in ["", "..", "c_e707/../c_e863"] {
+            let task = Forget { code: code.to_string(), ..task() };
+            assert!(forget(&mut host(), &Settings::of_a_host(PathBuf::from("/comuni-host")), &task).is_err(), "{code}");
+        }
+    }
+}
