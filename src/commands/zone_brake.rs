@@ -65,9 +65,9 @@ fn excess(
         return held.then(|| format!("{name} would not be served any more: --allow {whole}")).into_iter().collect();
     };
     let mut found = Vec::new();
-    // What waits for its time is not changed by this apply.
-    let changes: Vec<&Change> =
-        changes.iter().filter(|change| !matches!(change.step, Some(Step::Second { .. }))).collect();
+    // What waits for its time is not changed by this apply, and another TTL alone takes nothing from anybody.
+    let counts = |change: &&Change| !matches!(change.step, Some(Step::Second { .. })) && !is_ttl_alone(change);
+    let changes: Vec<&Change> = changes.iter().filter(counts).collect();
     for change in &changes {
         match change {
             _ if change.field.ends_with("/DNSKEY") && !may(&change.field) => found.push(format!(
@@ -94,6 +94,12 @@ fn excess(
         ));
     }
     found
+}
+
+/// The same data with another TTL, and not as the first step of a move.
+fn is_ttl_alone(change: &Change) -> bool {
+    let data = |words: &Option<String>| words.as_ref()?.split_once(' ').map(|(_, data)| data.to_string());
+    change.step.is_none() && data(&change.before).is_some_and(|before| data(&change.after) == Some(before))
 }
 
 fn fate(change: &Change) -> &'static str {
@@ -224,6 +230,19 @@ mod tests {
         assert_eq!(judged_changes(zone(&SIX), Action::Wait, vec![early.clone()], &[]), None);
         early.step = Some(Step::First { then: None, after: 9 });
         assert!(judged_changes(zone(&SIX), Action::Change, vec![early], &[]).is_some(), "its first step is one");
+    }
+
+    #[test]
+    fn another_ttl_alone_takes_nothing_away_and_is_not_held() {
+        let other = |after: &str| Change {
+            field: "pec.b.it/MX".to_string(),
+            before: Some("3600 10 pec.c.it.".to_string()),
+            after: Some(after.to_string()),
+            secret: false,
+            step: None,
+        };
+        assert_eq!(judged_changes(zone(&SIX), Action::Change, vec![other("300 10 pec.c.it."); 6], &[]), None);
+        assert!(judged_changes(zone(&SIX), Action::Change, vec![other("300 10 pec.d.it.")], &[]).is_some());
     }
 
     #[test]
