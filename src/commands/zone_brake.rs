@@ -66,7 +66,7 @@ fn excess(
     };
     let mut found = Vec::new();
     // What waits for its time is not changed by this apply, and another TTL alone takes nothing from anybody.
-    let counts = |change: &&Change| !matches!(change.step, Some(Step::Second { .. })) && !is_ttl_alone(change);
+    let counts = |change: &&Change| !matches!(change.step, Some(Step::Second { .. })) && !zone.is_another_ttl(change);
     let changes: Vec<&Change> = changes.iter().filter(counts).collect();
     for change in &changes {
         match change {
@@ -94,12 +94,6 @@ fn excess(
         ));
     }
     found
-}
-
-/// The same data with another TTL, and not as the first step of a move.
-fn is_ttl_alone(change: &Change) -> bool {
-    let data = |words: &Option<String>| words.as_ref()?.split_once(' ').map(|(_, data)| data.to_string());
-    change.step.is_none() && data(&change.before).is_some_and(|before| data(&change.after) == Some(before))
 }
 
 fn fate(change: &Change) -> &'static str {

@@ -166,7 +166,14 @@ impl Zone {
     /// What is there may be no word of the inventory any more, hence also by type.
     pub fn is_protected(&self, change: &Change) -> bool {
         let kind = change.field.rsplit_once('/').map_or("", |(_, kind)| kind);
-        change.before.is_some() && (PROTECTED.contains(&kind) || self.protected.contains(&change.field))
+        let is_known = PROTECTED.contains(&kind) || self.protected.contains(&change.field);
+        change.before.is_some() && is_known && !self.is_another_ttl(change)
+    }
+
+    /// Whether a change is of a TTL alone, and not the first step of a move: it takes nothing from anybody.
+    pub fn is_another_ttl(&self, change: &Change) -> bool {
+        let data = |words: &Option<String>| words.as_ref()?.split_once(' ').map(|(_, data)| data.to_string());
+        change.step.is_none() && data(&change.before).is_some_and(|before| data(&change.after) == Some(before))
     }
 }
 
