@@ -204,7 +204,7 @@ fn a_comune_gets_its_data_and_stops_also_after_a_kill_and_nobody_else_is_touched
     assert_eq!(tries_on(host, &format!("systemctl is-active comuni-{TENANT}.service")).1.trim(), "inactive");
     assert_ne!(https(lab, host, "albo.comune.lozza.va.it", "/health").0, "200");
     assert_eq!(notices(), all, "its data are all there");
-    let record = on("mon1", "knotc zone-read comune.lozza.va.it comune.lozza.va.it MX | head -n 1");
+    let record = on("mon1", "knotc zone-read comune.lozza.va.it comune.lozza.va.it. MX | head -n 1");
     let ttl: Option<u32> = record.split_whitespace().nth(2).and_then(|ttl| ttl.parse().ok());
     assert!(ttl.is_some_and(|ttl| ttl <= 300), "{record}");
     lab.is_converged();
