@@ -208,7 +208,8 @@ fn forgotten(
     for (name, host) in &inventory.hosts {
         let task = Forget {
             code: body.code.clone(),
-            tenants: body.tenants.keys().map(|application| tenant_id(&body.code, application)).collect(),
+            // Also of an application that it had once.
+            tenants: inventory.applications.keys().map(|application| tenant_id(&body.code, application)).collect(),
             zone: zone.clone().filter(|_| host.roles.contains(&Role::Dns)),
             watches: host.roles.contains(&Role::Monitoring) && inventory.consortium.monitoring.is_some(),
             words: words.clone(),
