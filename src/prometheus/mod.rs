@@ -99,7 +99,9 @@ pub fn ask(machine: &dyn Machine, question: &Question) -> Result<Value> {
 /// When it does not answer, or its interface for that is not open.
 pub fn forget(machine: &mut dyn Machine, member: &str, zone: Option<&str>) -> Result<()> {
     let mut words = vec!["--request".to_string(), "POST".to_string()];
-    let mut series = vec![format!("{{member=\"{member}\"}}"), format!("{{tenant=~\"{member}-.*\"}}")];
+    // By whichever name a metric calls the one that it is of.
+    let mut series: Vec<String> = ["member", "owner", "comune"].map(|label| format!("{{{label}=\"{member}\"}}")).into();
+    series.push(format!("{{tenant=~\"{member}-.*\"}}"));
     series.extend(zone.map(|zone| format!("{{zone=\"{zone}\"}}")));
     for one in series {
         words.extend(["--data-urlencode".to_string(), format!("match[]={one}")]);

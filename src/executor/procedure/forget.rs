@@ -4,17 +4,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::backup::{metrics, restore, run};
+use crate::backup::restore;
 use crate::executor::manifest::Manifest;
 use crate::executor::store::{self, Settings};
 use crate::failure::{Failure, Result};
-use crate::machine::{Command, FileKind, Machine};
+use crate::machine::{Command, FileKind, Machine, Ownership};
 use crate::prometheus;
 use crate::protocol::{Forget, Left, Stays};
 use crate::resources;
 
 /// A search reads all of the folders below.
 const LONG: Duration = Duration::from_secs(1800);
+
+/// What the exporter of each host reads: measured here and by the timers of the control host, each in a file of its own.
+const MEASURED: &str = "/var/lib/prometheus/node-exporter";
 
 /// Where the content of files is searched, beside the names of all: not in what other members have, nor in what is encrypted.
 const SEARCHED: [&str; 13] = [
@@ -28,7 +31,7 @@ const SEARCHED: [&str; 13] = [
     "/var/lib/comuni-restored",
     "/var/lib/comuni-scratch",
     "/var/lib/knot/zones",
-    "/var/lib/prometheus/node-exporter",
+    MEASURED,
     "/var/log",
     "/var/tmp",
 ];
@@ -74,10 +77,7 @@ pub fn forget(machine: &mut dyn Machine, settings: &Settings, task: &Forget) -> 
         }
         gone.push(place.display().to_string());
     }
-    // Where no backups are taken there is none of it to tell of.
-    if machine.stat(Path::new(run::FOLDER))?.is_some() {
-        metrics::write(machine)?;
-    }
+    gone.extend(measured(machine, &task.code)?);
     if let Some(zone) = &task.zone
         && machine.stat(Path::new("/etc/knot/knot.conf"))?.is_some()
     {
@@ -113,6 +113,26 @@ fn places(task: &Forget) -> Vec<PathBuf> {
         ]);
     }
     places.into_iter().map(PathBuf::from).collect()
+}
+
+/// Takes what was measured of the member out of the files that the exporter reads; those that named it. They are not
+/// measured anew: that could fail for reasons of others, and not all of them are measured here.
+fn measured(machine: &mut dyn Machine, code: &str) -> Result<Vec<String>> {
+    let label = format!("=\"{code}\"");
+    let is_of_others = |line: &&str| line.starts_with('#') || !line.contains(&label);
+    let mut named = Vec::new();
+    for name in machine.list(Path::new(MEASURED))?.iter().filter(|name| name.ends_with(".prom")) {
+        let path = Path::new(MEASURED).join(name);
+        let Some(stat) = machine.stat(&path)?.filter(|stat| stat.kind == FileKind::File) else { continue };
+        let before = machine.read(&path)?.unwrap_or_default();
+        let before = String::from_utf8_lossy(&before);
+        let after: String = before.split_inclusive('\n').filter(is_of_others).collect();
+        if after != before {
+            machine.write(&path, after.as_bytes(), &Ownership { uid: stat.uid, gid: stat.gid, mode: stat.mode })?;
+            named.push(format!("lines of {}", path.display()));
+        }
+    }
+    Ok(named)
 }
 
 /// Has the system's earlier versions of its accounts be those of now.
@@ -209,6 +229,32 @@ mod tests {
             forget(&mut host, &Settings::of_a_host(PathBuf::from("/comuni-host")), &task()).unwrap().0.is_empty(),
             "twice is fine"
         );
+    }
+
+    #[test]
+    fn nothing_that_was_measured_of_it_stays_whoever_measured_it_and_all_of_the_others_does() {
+        let lines = |code: &str| {
+            [
+                ("comuni_queue", format!("comuni_queue_oldest_seconds{{member=\"{code}\",tenant=\"{code}-x\"}} 7\n")),
+                ("comuni-dns", format!("comune_dns_ok{{comune=\"{code}\",zone=\"comune.x.va.it\"}} 1\n")),
+                ("comuni-plan", format!("comuni_plan_pending{{owner=\"{code}\"}} 0\n")),
+            ]
+        };
+        let others = ["c_e7070", "c_e863"].map(lines);
+        let mut host = host();
+        let place = |name: &str| format!("{MEASURED}/{name}.prom");
+        for (at, (name, line)) in lines("c_e707").iter().enumerate() {
+            let text = format!("# HELP a =\"c_e707\"\n{}{line}{}", others[0][at].1, others[1][at].1);
+            host.with_file(&place(name), text, 0o644);
+        }
+        let settings = Settings::of_a_host(PathBuf::from("/comuni-host"));
+        let (gone, _) = forget(&mut host, &settings, &task()).unwrap();
+        assert_eq!(gone.len(), 3, "{gone:?}");
+        for (at, (name, _)) in lines("c_e707").iter().enumerate() {
+            let wanted = format!("# HELP a =\"c_e707\"\n{}{}", others[0][at].1, others[1][at].1);
+            assert_eq!(host.world.text(place(name)), wanted);
+        }
+        assert!(forget(&mut host, &settings, &task()).unwrap().0.is_empty(), "twice is fine");
     }
 
     #[test]
