@@ -21,7 +21,7 @@ use crate::disk;
 use crate::evidence::{Outbox, clock};
 use crate::failure::{Failure, Kind, Result};
 use crate::inventory::types::Status;
-use crate::inventory::{Body, Inventory, edit, select, zones};
+use crate::inventory::{Body, Inventory, edit, select};
 use crate::report::{Out, agreement};
 use crate::secrets::PublicKey;
 
@@ -141,12 +141,8 @@ fn stopped(global: &Global, wanted: &Offboard, inventory: &Inventory, slug: &str
     if membership.until.is_none() {
         edit::set_last_day(&inventory.directory, slug, &clock::today())?;
     }
-    // Who agreed to all of it agreed to this: TTLs that become shorter, also of what is protected, and what goes.
-    let mut allow = vec![Allowance::Removals, Allowance::Changes];
-    if let Some(served) = zones::of(inventory, &inventory.members[slug]) {
-        allow.push(Allowance::Zone(served.zone.name.plain()));
-        allow.extend(served.protected().into_iter().map(Allowance::RrSet));
-    }
+    // Who agreed to all of it agreed to what goes. In its zone nothing does: TTLs become shorter, which no brake holds.
+    let allow = [Allowance::Removals, Allowance::Changes];
     let selectors = Selectors { members: vec![slug.to_string()], ..Selectors::default() };
     apply::run(global, &selectors, &wanted.way, true, &allow, out)?;
     Ok("its tenants stand still, their data are kept".to_string())
