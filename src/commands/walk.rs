@@ -81,14 +81,7 @@ impl Walk {
         }
         heading(name, std::slice::from_ref(self), out);
         let done = timed(work);
-        self.add(name, &done);
-        if let Some(step) = self.steps.last() {
-            let (member, step) = (self.slug.clone(), step.clone());
-            out.object(&match self.verb {
-                "onboard" => Object::OnboardStep { member, step },
-                _ => Object::OffboardStep { member, step },
-            });
-        }
+        self.add(name, &done, out);
         told(name, &done, out);
         match done.1 {
             Err(failure) if matches!(failure.kind, Kind::Interrupted | Kind::Terminated) => Err(failure),
@@ -96,8 +89,19 @@ impl Walk {
         }
     }
 
-    /// Takes note of a step.
-    pub(super) fn add(&mut self, name: &str, (milliseconds, result): &Timed) {
+    /// Takes note of a step that is over, and tells programs of it.
+    pub(super) fn add(&mut self, name: &str, done: &Timed, out: &Out) {
+        self.note(name, done);
+        if let Some(step) = self.steps.last() {
+            let (member, step) = (self.slug.clone(), step.clone());
+            out.object(&match self.verb {
+                "onboard" => Object::OnboardStep { member, step },
+                _ => Object::OffboardStep { member, step },
+            });
+        }
+    }
+
+    fn note(&mut self, name: &str, (milliseconds, result): &Timed) {
         let (ending, detail) = match result {
             Ok(detail) => (Ending::Done, detail.clone()),
             Err(failure) if failure.kind == Kind::Pending => (Ending::Pending, failure.message.clone()),
@@ -192,14 +196,14 @@ mod tests {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories/varese");
         let inventory = load(&path).map_err(|all| all.render()).unwrap().inventory;
         let mut walk = Walk::new("onboard", "lozza".to_string(), "Lozza".to_string());
-        walk.add("restore", &(10, Ok("restored".to_string())));
+        walk.note("restore", &(10, Ok("restored".to_string())));
         let first = walk.record(&inventory).unwrap();
-        walk.add("dns", &(10, Err(Failure::new(Kind::Pending, "the records must be set"))));
+        walk.note("dns", &(10, Err(Failure::new(Kind::Pending, "the records must be set"))));
         let second = walk.record(&inventory).unwrap();
         assert_eq!((&first.id, &first.started), (&second.id, &second.started));
         assert_eq!((first.exit_code, second.exit_code, second.steps.len()), (Some(0), Some(2), 2));
         assert_eq!(walk.row()[1..3], ["open".to_string(), "dns".to_string()]);
-        walk.add("backup", &(10, Err(Failure::new(Kind::Partial, ""))));
+        walk.note("backup", &(10, Err(Failure::new(Kind::Partial, ""))));
         assert_eq!(walk.record(&inventory).unwrap().exit_code, Some(3));
         assert_eq!(walk.row()[4], "backup ended with exit 3, as told above");
     }

@@ -100,7 +100,7 @@ fn together(global: &Global, wanted: &Onboard, walks: &mut [Walk], out: &Out) ->
             count => format!("{} made", counted(count, "secret")),
         })
     });
-    walks.iter_mut().for_each(|walk| walk.add("secrets", &made));
+    walks.iter_mut().for_each(|walk| walk.add("secrets", &made, out));
     walk::told("secrets", &made, out);
     made.1?;
     walk::heading("apply", walks, out);
@@ -113,10 +113,10 @@ fn together(global: &Global, wanted: &Onboard, walks: &mut [Walk], out: &Out) ->
         Err(failure) if walks.len() > 1 && !stops(failure) => {
             for walk in walks.iter_mut() {
                 let own = walk::timed(|| self::applied(global, vec![walk.slug.clone()], wanted, out));
-                walk.add("apply", &own);
+                walk.add("apply", &own, out);
             }
         }
-        _ => walks.iter_mut().for_each(|walk| walk.add("apply", &applied)),
+        _ => walks.iter_mut().for_each(|walk| walk.add("apply", &applied, out)),
     }
     walk::told("apply", &applied, out);
     if let Err(failure) = applied.1
