@@ -29,6 +29,22 @@ pub struct DeletionRecord {
     pub left: Vec<LeftRecord>,
 }
 
+impl DeletionRecord {
+    /// With what an earlier run took away, which did not come to the end. What that run did not get to was counted by both.
+    pub fn with_earlier(&mut self, earlier: &DeletionRecord) {
+        for (host, count) in &earlier.resources {
+            let known = self.resources.entry(host.clone()).or_default();
+            *known = (*known).max(*count);
+        }
+        for (host, places) in &earlier.places {
+            let known = self.places.entry(host.clone()).or_default();
+            known.extend(places.iter().cloned());
+            known.sort();
+            known.dedup();
+        }
+    }
+}
+
 /// Something that still names a member that was deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftRecord {
@@ -39,4 +55,30 @@ pub struct LeftRecord {
     /// Why it stays: `law` (records of what was done), `logs` (they end by themselves); left out when it should not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(resources: &[(&str, u32)], places: &[(&str, &str)]) -> DeletionRecord {
+        let mut run = DeletionRecord { code: "c_e707".to_string(), ..DeletionRecord::default() };
+        run.resources.extend(resources.iter().map(|(host, count)| (host.to_string(), *count)));
+        for (host, place) in places {
+            run.places.entry(host.to_string()).or_default().push(place.to_string());
+        }
+        run
+    }
+
+    #[test]
+    fn what_an_earlier_run_took_away_is_told_too_and_counted_once() {
+        let earlier = run(&[("app2", 24), ("db1", 5)], &[("ops1", "/srv/backup/c_e707"), ("ops1", "/b")]);
+        let mut last = run(&[("db1", 3)], &[("ops1", "/a"), ("ops1", "/b"), ("mon1", "/c")]);
+        last.with_earlier(&earlier);
+        let wanted = run(
+            &[("app2", 24), ("db1", 5)],
+            &[("mon1", "/c"), ("ops1", "/a"), ("ops1", "/b"), ("ops1", "/srv/backup/c_e707")],
+        );
+        assert_eq!(last, wanted);
+    }
 }

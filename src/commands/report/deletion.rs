@@ -13,15 +13,19 @@ pub(super) fn run(global: &Global, what: &DeletionReport, out: &Out) -> Result<(
     let inventory = read(global, out)?.inventory;
     let testimony = testimony(&inventory, &what.way, out)?;
     let is_it = |name: &str, code: &str| code == what.body || name.eq_ignore_ascii_case(&what.body);
-    let found = testimony.lines.iter().rev().find_map(|line| {
+    let mut runs = testimony.lines.iter().rev().filter_map(|line| {
         let deletion = line.record.deletion.as_deref()?;
         is_it(&deletion.name, &deletion.code).then_some((&line.record, deletion))
     });
-    let (run, deletion) = found.ok_or_else(|| {
+    let (run, last) = runs.next().ok_or_else(|| {
         Failure::new(crate::failure::Kind::Stale, format!("no deletion of {} is recorded", what.body))
             .hint("give its code (c_e707) or its whole name; `comuni history` shows all runs")
     })?;
-    let known = Known { run, deletion, problems: testimony.problems.clone(), maker: maker(&inventory) };
+    // A body may have left, come back and left again: what belongs together is what followed one handover.
+    let mut deletion = last.clone();
+    runs.filter(|(_, earlier)| earlier.handed_over == last.handed_over && earlier.code == last.code)
+        .for_each(|(_, earlier)| deletion.with_earlier(earlier));
+    let known = Known { run, deletion: &deletion, problems: testimony.problems.clone(), maker: maker(&inventory) };
     let document = document(&inventory.consortium.name, &known);
     handed_out(vec![document], testimony.broken, what.html.as_deref(), out)
 }
