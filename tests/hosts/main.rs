@@ -19,6 +19,7 @@ mod apply;
 mod backup;
 mod backup_faults;
 mod backup_verify;
+mod compliance;
 mod cut_off;
 mod dns_apply;
 mod dns_check;

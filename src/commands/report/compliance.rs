@@ -33,7 +33,8 @@ pub(super) fn run(global: &Global, what: &ComplianceReport, out: &Out) -> Result
             let (first, end) = clock::month(month, now)?;
             Period { first, end, words: format!("mese {month}") }
         }
-        None => Period { first: now - 30 * 86_400, end: now, words: "gli ultimi 30 giorni".to_string() },
+        // What was written down in this very second belongs to it.
+        None => Period { first: now - 30 * 86_400, end: now + 1, words: "gli ultimi 30 giorni".to_string() },
     };
     let inventory = read(global, out)?.inventory;
     let chosen = select::members(&inventory, &what.members)?;

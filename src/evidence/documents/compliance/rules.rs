@@ -7,7 +7,6 @@ use super::super::{NOTHING, duration, number};
 use super::{Known, Period, Verdict};
 use crate::backup::ladder::{Level, Outcome, Verification};
 use crate::backup::run::Run;
-use crate::evidence::clock;
 use crate::inventory::{Inventory, TenantPlan};
 
 const DAY: i64 = 86_400;
@@ -164,11 +163,14 @@ impl<'a> Service<'a> {
         let evidence = "registro delle copie della macchina dell'applicazione, concatenato con impronte";
         match (&self.runs, self.longest_gap()) {
             (None, _) => nothing("il registro delle copie non si è potuto leggere"),
+            (Some(runs), None) if runs.iter().any(|run| self.period.end <= run.began) => {
+                nothing("le copie registrate sono tutte posteriori al periodo")
+            }
             (Some(_), None) => judged(Verdict::Broken, "nessuna copia completa registrata".to_string(), evidence),
             (Some(_), Some((gap, count))) => judged(
                 if gap <= limit { Verdict::Kept } else { Verdict::Broken },
                 format!(
-                    "{} copie complete; intervallo più lungo {} ({limit_words})",
+                    "copie complete: {}; intervallo più lungo {} ({limit_words})",
                     number(count as u64),
                     duration(gap)
                 ),
@@ -215,7 +217,7 @@ fn restored(service: &Service) -> Judged {
         (Some(_), Some(found)) => judged(
             Verdict::Kept,
             format!(
-                "{} prove; l'ultima riuscita è arrivata a {}",
+                "prove: {}; l'ultima riuscita è arrivata a {}",
                 number(all.len() as u64),
                 found.reached.map_or(NOTHING, Level::name)
             ),
@@ -255,19 +257,16 @@ fn out_of_reach(service: &Service) -> Judged {
 
 fn available(service: &Service) -> Judged {
     let Some(days) = service.days else { return nothing("nessuna misura da fuori nel periodo") };
-    // A day is named by its end.
-    let measured: Vec<f64> = days
-        .iter()
-        .filter(|(end, _)| service.period.first < **end && **end <= service.period.end + DAY)
-        .map(|(_, share)| *share)
-        .collect();
+    // A day is named by its end, which may be at any hour: it is of the period in which its greater part lies.
+    let measured: Vec<f64> =
+        days.iter().filter(|(end, _)| service.within(**end - DAY / 2)).map(|(_, share)| *share).collect();
     if measured.is_empty() {
         return nothing("nessuna misura da fuori nel periodo");
     }
-    let wanted = clock::day(service.period.end - 1) - clock::day(service.period.first) + 1;
+    let wanted = (service.period.end - service.period.first + DAY / 2) / DAY;
     let share = measured.iter().sum::<f64>() / measured.len() as f64;
     let percent = |share: f64| format!("{:.3} %", share * 100.0).replace('.', ",");
-    let evidence = format!("Prometheus, {} giorni misurati su {wanted}", measured.len());
+    let evidence = format!("Prometheus, giorni misurati: {} su {wanted}", measured.len());
     let Some(budget) = service.budget_permille else {
         return judged(Verdict::Measured, format!("{}, nulla è pattuito", percent(share)), evidence);
     };
@@ -294,7 +293,7 @@ fn kept(service: &Service) -> Judged {
     judged(
         if whole { Verdict::Kept } else { Verdict::Reserve },
         format!(
-            "{} copie, la più vecchia di {} (pattuito: {} giorni{})",
+            "copie: {}, la più vecchia di {} (pattuito: {} giorni{})",
             number(times.len() as u64),
             duration(age),
             service.keep_days,
@@ -312,7 +311,7 @@ fn tests(service: &Service) -> Judged {
     judged(
         if count >= wanted { Verdict::Kept } else { Verdict::Reserve },
         format!(
-            "{} prove (previste: una ogni {} giorni, {} nel periodo)",
+            "prove: {} (previste: una ogni {} giorni, {} nel periodo)",
             number(count as u64),
             service.restore_days,
             number(wanted as u64)

@@ -146,6 +146,29 @@ fn a_month_that_was_half_measured_is_a_reserve() {
 }
 
 #[test]
+fn a_day_of_the_next_month_stands_for_none_of_this_one() {
+    // As Prometheus is asked: in the middle of a day, for the 24 hours before.
+    let mut known = good();
+    let days = (0..=30).map(|day| (FIRST + 40_000 + day * DAY, 0.9995));
+    known.days.insert(
+        "c_e707-albo".to_string(),
+        days.filter(|(end, _)| *end < FIRST + 9 * DAY || *end > FIRST + 10 * DAY).collect(),
+    );
+    let made = of(&known);
+    let part = made.parts.iter().find(|part| part.heading.starts_with("SLI1,")).unwrap();
+    assert_eq!(part.verdict, "rispettato con riserva", "{}", made.text());
+    assert!(part.checks[0].detail.contains("giorni misurati: 29 su 30"), "{}", part.checks[0].detail);
+}
+
+#[test]
+fn a_month_before_the_first_backup_on_record_is_no_data() {
+    let mut later = known();
+    later.runs.insert("app2".to_string(), vec![backup(END + DAY, "complete")]);
+    let made = of(&later);
+    assert!(verdicts(&made).iter().all(|verdict| verdict == NOTHING), "{}", made.text());
+}
+
+#[test]
 fn evidence_of_another_time_or_another_body_does_not_count() {
     let mut other = known();
     other.verifications =
