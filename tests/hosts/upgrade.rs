@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::backup::{DATA, TENANT, seeded};
-use crate::cut_off::{is_step, kill_here, kill_host_halves, killed_at, steps};
+use crate::backup::{DATA, seeded};
 use crate::harness::{Edited, Lab, Run, Undo, eventually, https, on, tries_on};
+use crate::upgrade_faults::{STEPS, is_moment};
 
 pub const SITE: &str = "albo.comune.lozza.va.it";
 const SOCKET: &str = "/run/comuni-c_e707-albo/http.sock";
@@ -219,6 +219,8 @@ fn a_tenant_comes_to_another_release_with_visitors_beside_a_frozen_one_is_left_a
         ["--format", "json", "upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--member", "malnate", "--yes"];
     let run = when_free(lab, &words).ends_with(0);
     let seen = visitors.go();
+    let steps = run.objects().iter().filter(|line| is_moment(line)).count();
+    assert!(steps >= STEPS, "it had {steps} steps; faults are drawn from {STEPS}");
     let record = record(&run);
     let outage = record["opened"].as_i64().unwrap() - record["closed"].as_i64().unwrap();
     eprintln!("outage: {outage} s by the host's clock, {seen:.1} s seen by visitors");
@@ -365,65 +367,4 @@ fn a_second_technician_sees_who_is_at_the_tenant() {
     held.wait().unwrap();
     run.ends_with(6).says("c_e707-albo is busy");
     assert!(release(host).contains("1.0.0"));
-}
-
-pub const UPGRADE: [&str; 7] = ["upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--yes"];
-
-fn one(seed: usize) -> [usize; 1] {
-    [3 + seed % 14]
-}
-
-/// However it was cut off: an apply keeps away from it, and the next run brings it wholly to the one or the other, with no
-/// row lost.
-pub fn is_brought_to_an_end(lab: &Lab, host: &str, before: &str, what: &str, resume: bool) {
-    let under_way = tries_on(host, &format!("test -e /var/lib/comuni/upgrade/{TENANT}.json")).0 == 0;
-    if under_way {
-        let busy = when_free(lab, &["backup", "run", "--member", "lozza"]);
-        assert!(busy.text().contains("comuni upgrade albo --resume"), "{what}: {}", busy.text());
-    }
-    let words: &[&str] = if resume { &["upgrade", "albo", "--resume", "--yes"] } else { &UPGRADE };
-    let run = when_free(lab, words);
-    // A run that had come to its end has nothing to go on with.
-    assert!(run.status == 0 || (resume && run.status == 64), "{what}: {}", run.text());
-    assert!(tries_on(host, &format!("test -e /var/lib/comuni/upgrade/{TENANT}.json")).0 != 0, "{what}: a note is left");
-    assert_eq!(content(host), before, "{what}");
-    assert_eq!(https(lab, host, SITE, "/health").0, "200", "{what}");
-    assert!(release(host).contains("1.1.0"), "{what}: {}", run.text());
-}
-
-#[test]
-fn control_killed_at_a_step_of_an_upgrade() {
-    let (lab, host) = seeded();
-    for step in steps(one) {
-        to_the_first(lab, host);
-        let policy = policy(lab, "healthy_seconds: 1, soak_seconds: 1");
-        let before = content(host);
-        let killed = killed_at(lab, &UPGRADE, step, is_step, kill_here);
-        is_brought_to_an_end(lab, host, &before, &format!("control killed at step {step}"), step % 2 == 0);
-        drop(policy);
-        lab.is_converged();
-        if !killed {
-            assert!(step > 10, "there are at least ten steps to kill at, not {step}");
-            break;
-        }
-    }
-    to_the_first(lab, host);
-}
-
-#[test]
-fn host_half_killed_at_a_step_of_an_upgrade() {
-    let (lab, host) = seeded();
-    for step in steps(one) {
-        to_the_first(lab, host);
-        let policy = policy(lab, "healthy_seconds: 1, soak_seconds: 1");
-        let before = content(host);
-        let killed = killed_at(lab, &UPGRADE, step, is_step, |_| kill_host_halves(&[host, "db1"]));
-        is_brought_to_an_end(lab, host, &before, &format!("host half killed at step {step}"), false);
-        drop(policy);
-        lab.is_converged();
-        if !killed {
-            break;
-        }
-    }
-    to_the_first(lab, host);
 }
