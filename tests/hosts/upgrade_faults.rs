@@ -325,3 +325,29 @@ fn a_migration_that_is_killed_at_its_begin_in_its_middle_or_at_its_end_brings_th
         lab.is_converged();
     }
 }
+
+#[test]
+fn what_an_application_answers_that_is_not_well_yet_is_told_while_it_is_waited_for() {
+    let (lab, host) = seeded();
+    to_the_first(lab, host);
+    let policy = policy(lab, "healthy_seconds: 1, soak_seconds: 1");
+    let marker = format!("{}/attachments/.marker", crate::backup::DATA);
+    let mut told = 0;
+    let mut away = None;
+    let status = watched(lab, &UPGRADE, |line, _| {
+        let words = line["id"].as_str().unwrap_or_default();
+        if words.contains("is switched to 1.1.0") {
+            on(host, &format!("mv {marker} {marker}.away"));
+            away = Some(Undo(host, format!("mv {marker}.away {marker}")));
+        }
+        if words.contains("is not healthy yet, and is asked for up to") {
+            assert!(words.contains("/health says 503, not 200"), "{words}");
+            told += 1;
+            away = None;
+        }
+    });
+    drop(away);
+    assert_eq!((status, told), (Some(0), 1));
+    drop(policy);
+    to_the_first(lab, host);
+}

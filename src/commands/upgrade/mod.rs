@@ -1,6 +1,7 @@
 //! `comuni upgrade`: a release comes to the tenants of an application, canaries first, and each has a way back.
 
 mod announce;
+mod asked;
 mod back;
 mod came;
 mod gate;

@@ -1,7 +1,7 @@
 //! One tenant's upgrade: acts on its hosts in a fixed order, each noted on the host before it is done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::gate::Gate;
 use super::target::{Target, View};
@@ -12,7 +12,6 @@ use crate::commands::backup::verify::Prover;
 use crate::commands::procedure::{Answer as Acting, Procedure, Refused, unexpected};
 use crate::evidence::{UpgradeEnding, UpgradeRecord, clock};
 use crate::failure::{Failure, Result};
-use crate::health::Health;
 use crate::inventory::types::{Role, Upgrade};
 use crate::inventory::{Inventory, edit};
 use crate::protocol::{Act, Acted};
@@ -20,12 +19,6 @@ use crate::report::{Out, bytes};
 use crate::resources::SecretTable;
 use crate::secrets::Store;
 use crate::upgrade::{Answer, Begin, Note, Phase, Step};
-
-/// Seconds in which an application that was healthy may answer badly before that counts.
-const BLINK: u32 = 3;
-
-/// Between two questions.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Alerts of the tenant are not told for so long; the silence is lifted before when all goes as it should.
 const SILENCE: u32 = 3600;
@@ -350,24 +343,6 @@ impl<'r, 'a> Walk<'r, 'a> {
         self.ask(Some(at), None)?;
         self.say(&format!("migrated, started and healthy on {release} after {} s", began.elapsed().as_secs()));
         Ok(())
-    }
-
-    /// It must stay healthy for so long.
-    fn healthy_for(&mut self, seconds: u32) -> Acting<()> {
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(u64::from(seconds)) {
-            std::thread::sleep(PAUSE);
-            self.ask(self.new.len().checked_sub(1), Some(BLINK))?;
-        }
-        Ok(())
-    }
-
-    /// Asks the application itself, as a release of the way is asked, or else the old one.
-    pub(super) fn ask(&mut self, on: Option<usize>, patience: Option<u32>) -> Acting<()> {
-        let view = on.and_then(|at| self.new.get(at)).unwrap_or(&self.old);
-        let Some((host, health)) = view.live.health.clone() else { return Ok(()) };
-        let health = Health { patience: patience.unwrap_or(health.patience), ..health };
-        self.act(&host, Act::Ask(health), SecretTable::default()).map(drop)
     }
 
     /// The point of no return, and what is left to do behind it.
