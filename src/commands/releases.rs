@@ -13,7 +13,8 @@ use crate::resources::{Action, Resource};
 /// # Errors
 /// With the upgrades that would do it.
 pub(super) fn check(plans: &[HostPlan], catalogs: &BTreeMap<String, Catalog>) -> Result<()> {
-    let mut upgrades = Vec::new();
+    // A tenant has its release on the host that proves its backups too.
+    let mut upgrades = BTreeMap::new();
     for plan in plans {
         let (HostState::Checked { findings, .. }, Some(catalog)) = (&plan.state, catalogs.get(&plan.host)) else {
             continue;
@@ -28,19 +29,17 @@ pub(super) fn check(plans: &[HostPlan], catalogs: &BTreeMap<String, Catalog>) ->
                 _ => None,
             });
             if let Some(release) = comes {
-                upgrades.push((
-                    tenant.to_string(),
-                    format!("comuni upgrade {} --to {}", release.application, release.release),
-                ));
+                upgrades.insert(tenant, (release.application.as_str(), release.release.as_str()));
             }
         }
     }
-    let Some((_, first)) = upgrades.first() else { return Ok(()) };
-    let names: Vec<&str> = upgrades.iter().map(|(tenant, _)| tenant.as_str()).collect();
+    let Some((application, release)) = upgrades.values().next() else { return Ok(()) };
+    let names: Vec<&str> = upgrades.keys().copied().collect();
     Err(Failure::operation(format!(
         "an apply does not change the release of a tenant that has data: {}",
         names.join(", ")
     ))
-    .hint(format!("{first} does, with a proven backup and a way back"))
+    .hint(format!("comuni upgrade {application} --to {release} does, with a proven backup and a way back"))
+    .hint(format!("somebody may be at it: comuni upgrade {application} --plan says who, or whose upgrade was cut off"))
     .hint("or let the members' files say the release that runs; `--member` applies the others"))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::backup::{DATA, seeded};
 use crate::harness::{Edited, Lab, Run, Undo, eventually, https, on, tries_on};
-use crate::upgrade_faults::{STEPS, is_moment};
+use crate::upgrade_faults::{STEPS, UPGRADE, is_moment};
 
 pub const SITE: &str = "albo.comune.lozza.va.it";
 const SOCKET: &str = "/run/comuni-c_e707-albo/http.sock";
@@ -352,19 +352,32 @@ fn an_archive_that_is_not_what_it_must_be_stops_before_anything_is_stopped() {
 }
 
 #[test]
-fn a_second_technician_sees_who_is_at_the_tenant() {
+fn a_second_technician_sees_who_is_at_the_tenant_since_when_and_from_where() {
     let (lab, host) = seeded();
     to_the_first(lab, host);
-    let held = std::process::Command::new(crate::harness::root().join("tests/lab/lab"))
-        .args(["exec", host, "--", "flock", "/run/comuni/tenants/c_e707-albo.lock", "sleep", "419"])
-        .spawn();
-    let mut held = held.unwrap();
-    crate::harness::eventually("the lock is held", Duration::from_secs(10), || {
-        tries_on(host, "pgrep -f '^sleep 419$'").0 == 0
+    let policy = policy(lab, "healthy_seconds: 20, soak_seconds: 0");
+    let first = std::thread::spawn(|| upgrade(crate::harness::lab(), "1.1.0"));
+    eventually("the first has switched it", Duration::from_secs(90), || {
+        tries_on(host, "grep -q albo/1.1.0 /etc/systemd/system/comuni-c_e707-albo.service").0 == 0
     });
-    let run = lab.comuni(&["upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--yes"]);
-    on(host, "pkill -f '^sleep 419$'");
-    held.wait().unwrap();
-    run.ends_with(6).says("c_e707-albo is busy");
-    assert!(release(host).contains("1.0.0"));
+    // On another machine, which remembers nothing of the first one's run.
+    let elsewhere = lab.folder().join("elsewhere");
+    let second = |words: &[&str]| {
+        Run::of(lab.command(words).env("USER", "altri").env("XDG_STATE_HOME", &elsewhere).output().unwrap())
+    };
+    let plan = ["upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--plan"];
+    let (looks, upgrades) = (second(&plan), second(&UPGRADE));
+    let backs_up = second(&["backup", "run", "--member", "lozza"]);
+    let applies = second(&["apply", "--member", "lozza", "--yes"]);
+    let first = first.join().unwrap();
+    for run in [looks, upgrades, backs_up] {
+        run.says("c_e707-albo").says("busy: tester@").says("`upgrade` since 20").ends_with(6);
+    }
+    applies
+        .says("the release of a tenant that has data: c_e707-albo\n")
+        .says("comuni upgrade albo --plan says who")
+        .ends_with(1);
+    first.ends_with(0);
+    drop(policy);
+    to_the_first(lab, host);
 }
