@@ -187,7 +187,9 @@ fn ten_of_a_table_join_at_once_and_one_that_is_wrong_is_told() {
     )
     .unwrap();
     let run = lab.comuni(&["onboard", "--from", table.to_str().unwrap(), "--yes"]).ends_with(3);
-    run.says("9 of 10 bodies active").says("no comune is called `Cunrado`").says("did you mean Cunardo?");
+    run.says("9 of 10 bodies active")
+        .says("Cunrado (line 10): no comune is called `Cunrado`")
+        .says("did you mean Cunardo?");
     for slug in ["l-aquila", "ortisei", "samone-to", "samone-tn", "roccasecca-dei-volsci", "ne", "viggiu"] {
         let text = fs::read_to_string(lab.inventory().join(format!("members/{slug}.yml"))).unwrap();
         assert!(text.contains("status: active"), "{slug}: {text}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::spreadsheet;
+use super::spreadsheet::{self, Row};
 use crate::cli::{BodyKind, Global, Onboard, Wished, ZoneMode};
 use crate::evidence::clock;
 use crate::failure::{Failure, Result};
@@ -39,10 +39,12 @@ pub(super) fn bodies(
     let many = wanted.from.is_some();
     let rows = match (&wanted.from, &wanted.name) {
         (Some(path), _) => spreadsheet::read(path, &wanted.wish)?,
-        (None, name) => vec![(name.clone().unwrap_or_default(), Ok(wanted.wish.clone()))],
+        (None, name) => {
+            vec![Row { name: name.clone().unwrap_or_default(), line: None, wished: Ok(wanted.wish.clone()) }]
+        }
     };
     let mut all = Vec::new();
-    for (title, wished) in rows {
+    for Row { name: title, line, wished } in rows {
         let mut one = || {
             let wished = wished.clone()?;
             if let Some(known) = known(inventory, &title, &wished)? {
@@ -59,6 +61,12 @@ pub(super) fn bodies(
         };
         match one() {
             Err(failure) if !many => return Err(failure),
+            Err(failure) => {
+                // A name may stand there twice, and a row may have none.
+                let line = line.map_or(String::new(), |line| format!("line {line}"));
+                let title = if title.is_empty() { line } else { format!("{title} ({line})") };
+                all.push((title, Err(failure)));
+            }
             who => all.push((title, who)),
         }
     }

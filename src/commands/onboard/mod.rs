@@ -35,14 +35,14 @@ pub(super) fn run(global: &Global, wanted: &Onboard, out: &Out) -> Result<()> {
     let mut refused = Vec::new();
     let mut walks = Vec::new();
     let mut newcomers = Vec::new();
-    let mut already = 0;
+    let mut already = Vec::new();
     for (title, who) in rows {
         match who {
             Ok(Who::Active(slug)) => {
-                already += 1;
                 out.text(&format!(
                     "{title} is a member already: `comuni apply --member {slug}` brings what is missing\n"
                 ));
+                already.push(slug);
             }
             Ok(Who::Joining(slug)) => walks.push(Walk::new("onboard", slug, title)),
             Ok(Who::New(newcomer)) => {
@@ -55,12 +55,12 @@ pub(super) fn run(global: &Global, wanted: &Onboard, out: &Out) -> Result<()> {
     write(&inventory, &newcomers, wanted, out)?;
     let result = if walks.is_empty() { Ok(()) } else { together(global, wanted, &mut walks, out) };
     let records = record(global, &mut walks, wanted, out);
-    told(&walks, &refused, began, out);
+    told(&walks, &refused, &already, began, out);
     if result.is_ok() && !walks.is_empty() {
         machines(global, wanted, out);
     }
     result.and(records)?;
-    over_all(&walks, refused, already)
+    over_all(&walks, refused, already.len())
 }
 
 /// The files of those who join: shown, agreed to, written.
@@ -189,18 +189,24 @@ fn record(global: &Global, walks: &mut [Walk], wanted: &Onboard, out: &Out) -> R
     Ok(())
 }
 
-fn told(walks: &[Walk], refused: &[(String, Failure)], began: Instant, out: &Out) {
+fn told(walks: &[Walk], refused: &[(String, Failure)], already: &[String], began: Instant, out: &Out) {
     let mut rows = vec![["MEMBER", "RESULT", "STEP", "SECONDS", "WHAT"].map(String::from).to_vec()];
     rows.extend(walks.iter().map(Walk::row));
+    if !(walks.is_empty() && refused.is_empty()) {
+        rows.extend(
+            already.iter().map(|slug| [slug, "active", "-", "-", "was a member already"].map(String::from).to_vec()),
+        );
+    }
     rows.extend(refused.iter().map(|(title, failure)| {
         [title, "refused", "file", "-", failure.message.lines().next().unwrap_or_default()].map(String::from).to_vec()
     }));
     if rows.len() > 1 {
         out.text(&format!("\n{}", table(&rows)));
     }
-    let active = walks.iter().filter(|walk| walk.is_well()).count();
-    match walks.len() + refused.len() {
-        0 => {}
+    let well = walks.iter().filter(|walk| walk.is_well()).count();
+    let active = well + already.len();
+    match walks.len() + refused.len() + already.len() {
+        _ if rows.len() == 1 => {}
         1 => out.text(&format!("{active} of 1 body active, in {}\n", elapsed(began))),
         all => out.text(&format!("{active} of {all} bodies active, in {}\n", elapsed(began))),
     }
@@ -213,8 +219,13 @@ fn told(walks: &[Walk], refused: &[(String, Failure)], began: Instant, out: &Out
         }
         walk.open.iter().for_each(|open| out.remark(&format!("{}: {open}", walk.title)));
     }
-    if active < walks.len() {
-        out.remark("the same command goes on where this one stopped");
+    if !refused.is_empty() {
+        out.remark(
+            "\nput these rows right: an option that is named above is a column of the table, without its dashes",
+        );
+    }
+    if well < walks.len() || !refused.is_empty() {
+        out.remark("the same command goes on where this one stopped; who is active is left alone");
     }
 }
 

@@ -24,8 +24,16 @@ const COLUMNS: [&str; 13] = [
     "since",
 ];
 
-/// A row: the name as it stands there, and what is wished, or what is wrong with it.
-pub(super) type Row = (String, Result<Wished>);
+/// A row.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The name as it stands there.
+    pub(super) name: String,
+    /// Where it stands, counted from 1; none when it is no row of a table.
+    pub(super) line: Option<u64>,
+    /// What is wished, or what is wrong with it.
+    pub(super) wished: Result<Wished>,
+}
 
 /// The rows of a file, semicolons or commas between the columns, as spreadsheets write it. What a row leaves empty is as the
 /// options say.
@@ -63,13 +71,8 @@ pub(super) fn read(path: &Path, usual: &Wished) -> Result<Vec<Row>> {
         };
         let name = field("name").unwrap_or_default();
         let line = record.position().map_or(0, csv::Position::line);
-        let title = if name.is_empty() { format!("line {line}") } else { name.clone() };
-        let wished = if name.is_empty() {
-            Err(Failure::usage(format!("{}:{line}: no name", path.display())))
-        } else {
-            wished(&field, usual).map_err(|failure| failure.context(format!("{}:{line}", path.display())))
-        };
-        rows.push((title, wished));
+        let wished = if name.is_empty() { Err(Failure::usage("there is no name")) } else { wished(&field, usual) };
+        rows.push(Row { name, line: Some(line), wished });
     }
     if rows.is_empty() {
         return Err(Failure::usage(format!("{} names nobody", path.display())));
@@ -125,9 +128,8 @@ mod tests {
             "\u{feff}Name;Mode;Zone\r\nCunardo;subzone;comune.cunardo.va.it\r\n",
         ] {
             let rows = rows(text).unwrap();
-            let (title, wished) = &rows[0];
-            let wished = wished.as_ref().unwrap();
-            assert_eq!((title.as_str(), wished.mode), ("Cunardo", Some(ZoneMode::Subzone)));
+            let wished = rows[0].wished.as_ref().unwrap();
+            assert_eq!((rows[0].name.as_str(), wished.mode), ("Cunardo", Some(ZoneMode::Subzone)));
             assert_eq!(wished.zone.as_deref(), Some("comune.cunardo.va.it"));
             assert_eq!(wished.applications, ["albo"], "as the options say");
         }
@@ -136,11 +138,12 @@ mod tests {
     #[test]
     fn a_row_that_is_wrong_is_told_with_its_line_and_the_others_stand() {
         let rows = rows("name;kind\nNe;\nRe;comun\n;\n").unwrap();
-        assert!(rows[0].1.is_ok());
-        let failure = rows[1].1.as_ref().unwrap_err();
-        assert!(failure.message.ends_with(":3: `comun` is no kind"), "{failure:?}");
+        assert!(rows[0].wished.is_ok());
+        let failure = rows[1].wished.as_ref().unwrap_err();
+        assert_eq!((rows[1].line, failure.message.as_str()), (Some(3), "`comun` is no kind"));
         assert!(failure.hints[0].contains("comunita_montana"));
-        assert!(rows[2].1.as_ref().unwrap_err().message.ends_with(":4: no name"));
+        assert_eq!(rows[2].line, Some(4));
+        assert_eq!(rows[2].wished.as_ref().unwrap_err().message, "there is no name");
     }
 
     #[test]
