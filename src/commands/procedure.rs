@@ -39,7 +39,8 @@ pub(super) struct Procedure {
     operator: Operator,
     outbox: Outbox,
     record: Record,
-    running: Running,
+    /// `None` beside another procedure, in whose record all will stand.
+    running: Option<Running>,
     began: Instant,
     /// How many resources were changed on each.
     hosts: BTreeMap<String, u32>,
@@ -75,7 +76,7 @@ impl Procedure {
         let mut record = Record::begin(verb, Who { fingerprint, ..Who::from(&operator) }, of)?;
         record.selection.owners = owners.into_iter().collect();
         let outbox = Outbox::of(inventory, |name| std::env::var_os(name))?;
-        let running = outbox.begin(&record)?;
+        let running = Some(outbox.begin(&record)?);
         Ok(Procedure {
             verb,
             fleet,
@@ -89,6 +90,37 @@ impl Procedure {
             members: BTreeMap::new(),
             refusing: String::new(),
         })
+    }
+
+    /// The same procedure over streams of its own, for tenants that come at the same time. [`Procedure::join`] ends it.
+    pub(super) fn beside(&self) -> Procedure {
+        Procedure {
+            verb: self.verb,
+            fleet: self.fleet.beside(),
+            progress: Arc::clone(&self.progress),
+            operator: self.operator.clone(),
+            outbox: self.outbox.clone(),
+            record: Record { changes: Vec::new(), failures: Vec::new(), ..self.record.clone() },
+            running: None,
+            began: self.began,
+            hosts: BTreeMap::new(),
+            members: BTreeMap::new(),
+            refusing: String::new(),
+        }
+    }
+
+    /// Ends one that went on beside, and takes over what it has to tell.
+    pub(super) fn join(&mut self, beside: Procedure) {
+        for (host, changed) in beside.hosts {
+            *self.hosts.entry(host).or_default() += changed;
+        }
+        for (owner, kind) in beside.members {
+            let worst = self.members.entry(owner).or_default();
+            *worst = Kind::worst(worst.iter().copied().chain(kind));
+        }
+        self.record.changes.extend(beside.record.changes);
+        self.record.failures.extend(beside.record.failures);
+        beside.fleet.end();
     }
 
     /// Has one act done.
@@ -375,7 +407,7 @@ impl Procedure {
             self.record.members.push(MemberRecord { code, name, result });
         }
         self.record.end(kind.map_or(0, Kind::exit_code));
-        self.running.finish(&self.record)?;
+        self.running.take().map_or(Ok(()), |running| running.finish(&self.record))?;
         if let Err(failure) = deliver(&self.outbox, &self.fleet, control_host(inventory)) {
             out.remark(&format!("the record of this run waits in the outbox: {}", failure.message));
         }

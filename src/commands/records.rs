@@ -126,6 +126,7 @@ impl Recorder {
 /// When there is no control host, or it cannot be reached; the records stay in the outbox.
 pub(super) fn deliver(outbox: &Outbox, fleet: &Fleet, control: Option<&str>) -> Result<()> {
     let control = control.ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
+    let _alone = outbox.deliverer()?;
     let waiting = outbox.undelivered()?;
     if waiting.pending.is_empty() {
         return Ok(());

@@ -103,6 +103,18 @@ impl Outbox {
         Ok(path)
     }
 
+    /// Whoever delivers, alone: two at a time would deliver the same records twice. Waits for the other; given back when dropped.
+    ///
+    /// # Errors
+    /// When the lock cannot be made.
+    pub fn deliverer(&self) -> Result<File> {
+        disk::private_folder(&self.folder).map_err(failed(&self.folder))?;
+        let path = self.folder.join("deliverer.lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed(&path))?;
+        file.lock().map_err(failed(&path))?;
+        Ok(file)
+    }
+
     /// What waits. Records of runs that still go on are left out.
     ///
     /// # Errors
@@ -285,6 +297,28 @@ mod tests {
         assert_eq!(found.pending.len(), 1);
         assert_eq!(found.damaged.len(), 1);
         assert!(found.damaged[0].contains("00.json"));
+    }
+
+    #[test]
+    fn two_that_deliver_at_the_same_time_deliver_each_record_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::at(folder.path());
+        for id in 0..20 {
+            outbox.put(&example(&format!("{id:02}"), "2026-11-23T18:20:05.000+01:00", &[])).unwrap();
+        }
+        let delivered = std::sync::Mutex::new(Vec::new());
+        let deliver = || {
+            let _alone = outbox.deliverer().unwrap();
+            let waiting = outbox.undelivered().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            delivered.lock().unwrap().extend(waiting.pending.iter().map(|pending| pending.path.clone()));
+            outbox.delivered(&waiting.pending).unwrap();
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(deliver);
+            scope.spawn(deliver);
+        });
+        assert_eq!(delivered.into_inner().unwrap().len(), 20);
     }
 
     #[test]

@@ -80,6 +80,18 @@ impl Coordinator {
         }
     }
 
+    /// Another one, under the same limits.
+    pub(super) fn beside(&self) -> Coordinator {
+        Coordinator {
+            shared: self.shared.clone(),
+            workers: BTreeMap::new(),
+            checked: BTreeMap::new(),
+            expected: BTreeSet::new(),
+            work: Arc::clone(&self.work),
+            handshakes: Arc::clone(&self.handshakes),
+        }
+    }
+
     /// Begins to connect to a host of which something will be asked later. Must be called within the runtime.
     pub(super) fn expect(&mut self, host: &str) {
         if self.workers.contains_key(host) {

@@ -32,7 +32,7 @@ pub type Answered = Arc<dyn Fn(&str, &Order, Result<Acted>) + Send + Sync>;
 pub struct Fleet {
     coordinator: Coordinator,
     handle: Handle,
-    /// `None` only while it is dropped: shutting a runtime down consumes it.
+    /// `None` beside another, and while it is dropped: shutting a runtime down consumes it.
     runtime: Option<Runtime>,
     stop: Arc<Stop>,
 }
@@ -62,6 +62,13 @@ impl Fleet {
         let shared = Shared { transport: transport.into(), settings, events, sign, stop: Arc::clone(&stop) };
         let handle = runtime.handle().clone();
         Ok(Fleet { coordinator: Coordinator::new(shared), handle, runtime: Some(runtime), stop })
+    }
+
+    /// Streams of their own to the same hosts, for work that goes on beside. Both stop together; this one must end last.
+    #[must_use]
+    pub fn beside(&self) -> Fleet {
+        let (handle, stop) = (self.handle.clone(), Arc::clone(&self.stop));
+        Fleet { coordinator: self.coordinator.beside(), handle, runtime: None, stop }
     }
 
     /// Whether somebody wants the run to stop.

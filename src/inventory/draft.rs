@@ -12,7 +12,7 @@ use super::node::{Entry, Node, Value, is_free};
 use super::schema::File;
 use super::shape;
 use super::source::{FileId, Span};
-use super::types::{Application, Consortium, Host, Member};
+use super::types::{Application, Consortium, Host, Member, Rollout};
 
 /// One file, or one entry of a file, as tree and as type.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ pub struct Draft {
     pub applications: BTreeMap<String, Doc<Application>>,
     /// The members by slug.
     pub members: BTreeMap<String, Doc<Member>>,
+    /// `playbooks/upgrade.yml`.
+    pub rollout: Doc<Rollout>,
 }
 
 impl Draft {
@@ -60,7 +62,9 @@ impl Draft {
             let tree = with_defaults(file.tree.clone(), &consortium.tree, layers);
             members.insert(slug.clone(), doc(file, tree, File::Member, complete && file.sound, findings));
         }
-        Some(Draft { consortium, hosts, hosts_known, applications, members })
+        let rollout = &layers.rollout;
+        let rollout = doc(rollout, rollout.tree.clone(), File::Rollout, rollout.sound, findings);
+        Some(Draft { consortium, hosts, hosts_known, applications, members, rollout })
     }
 }
 

@@ -43,14 +43,23 @@ pub struct Layers {
     pub applications: BTreeMap<String, Layered>,
     /// `members/*.yml` by slug.
     pub members: BTreeMap<String, Layered>,
+    /// `playbooks/upgrade.yml`, over the built-in one.
+    pub rollout: Layered,
     /// `authority.pem` of the topmost folder that has one.
     pub authority: Option<FileId>,
     /// SHA-256 (hex) over names and contents.
     pub digest: String,
 }
 
+/// How releases come to the tenants.
+const UPGRADE: &str = "playbooks/upgrade.yml";
+
+/// The built-in one.
+const ROLLOUT: &str = include_str!("../../playbooks/upgrade.yml");
+
 /// Reads a folder and what it includes.
 pub fn read(directory: &Path, sources: &mut Sources, findings: &mut Vec<Finding>) -> Layers {
+    let built_in = sources.add("playbooks/upgrade.yml (built-in)", ROLLOUT);
     let layers = Layers {
         folders: Vec::new(),
         folder_of: BTreeMap::new(),
@@ -58,6 +67,7 @@ pub fn read(directory: &Path, sources: &mut Sources, findings: &mut Vec<Finding>
         hosts: None,
         applications: BTreeMap::new(),
         members: BTreeMap::new(),
+        rollout: parsed(sources, built_in, true, File::Rollout, findings),
         authority: None,
         digest: String::new(),
     };
@@ -132,6 +142,11 @@ impl Reader<'_> {
                 known.insert(name, laid(under, layered));
             }
         }
+        if folder.join(UPGRADE).exists() {
+            let rollout = self.parse(folder, UPGRADE, File::Rollout);
+            self.hash_file(UPGRADE, rollout.file);
+            self.layers.rollout = laid(Some(self.layers.rollout.clone()), rollout);
+        }
         if folder.join("authority.pem").exists() {
             self.authority(folder);
         }
@@ -148,20 +163,7 @@ impl Reader<'_> {
             }
         };
         self.layers.folder_of.insert(file, folder.to_path_buf());
-        let before = self.findings.len();
-        let parsed = if read { node::parse(self.sources, file, self.findings) } else { None };
-        let sound = parsed.is_some();
-        let top = Span { file, line: 1, column: 1, offset: 0, length: 0 };
-        let mut tree = parsed.unwrap_or_else(|| Node::empty(top));
-        if tree.value == Value::Null {
-            tree = Node::empty(top);
-        }
-        shape::wrong(&tree, kind.part(), self.findings);
-        let is_map = matches!(tree.value, Value::Map(_));
-        if !is_map {
-            tree = Node::empty(top);
-        }
-        Layered { tree, file, sound: sound && is_map, shaped: sound && self.findings.len() == before }
+        parsed(self.sources, file, read, kind, self.findings)
     }
 
     /// The names of the `.yml` files of a folder. What would be passed over in silence by mistake is an error.
@@ -267,6 +269,24 @@ impl Reader<'_> {
             self.hash.update(part.as_bytes());
         }
     }
+}
+
+/// One file as a tree, if it was `read`.
+fn parsed(sources: &Sources, file: FileId, read: bool, kind: File, findings: &mut Vec<Finding>) -> Layered {
+    let before = findings.len();
+    let parsed = if read { node::parse(sources, file, findings) } else { None };
+    let sound = parsed.is_some();
+    let top = Span { file, line: 1, column: 1, offset: 0, length: 0 };
+    let mut tree = parsed.unwrap_or_else(|| Node::empty(top));
+    if tree.value == Value::Null {
+        tree = Node::empty(top);
+    }
+    shape::wrong(&tree, kind.part(), findings);
+    let is_map = matches!(tree.value, Value::Map(_));
+    if !is_map {
+        tree = Node::empty(top);
+    }
+    Layered { tree, file, sound: sound && is_map, shaped: sound && findings.len() == before }
 }
 
 fn laid(under: Option<Layered>, over: Layered) -> Layered {

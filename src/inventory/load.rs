@@ -164,6 +164,7 @@ fn assemble(directory: &Path, layers: &Layers, sources: &Sources, draft: Draft) 
         hosts,
         applications,
         members,
+        rollout: draft.rollout.typed?,
         authority: layers.authority.map(|file| sources.text(file).to_string()),
         digest: layers.digest.clone(),
     };

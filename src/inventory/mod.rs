@@ -30,7 +30,7 @@ pub use load::{Loaded, Trees, load, load_with};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use types::{Application, Consortium, Host, Member, SizeClass, Tenant};
+use types::{Application, Consortium, Host, Member, Rollout, SizeClass, Tenant};
 
 /// A whole inventory that has passed every check: merged with what it includes and with all defaults.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ pub struct Inventory {
     pub applications: BTreeMap<String, Application>,
     /// The members by slug (the name of the file).
     pub members: BTreeMap<String, Body>,
+    /// How releases come to the tenants.
+    pub rollout: Rollout,
     /// `authority.pem`: certificates of the consortium's authority (PEM), the first one signs, all are trusted.
     /// `None` until `comuni secrets set --missing` made it.
     pub authority: Option<String>,

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use super::types::{Application, Consortium, Hosts, Member};
+use super::types::{Application, Consortium, Hosts, Member, Rollout};
 
 /// The files that an inventory is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,11 +17,13 @@ pub enum File {
     Application,
     /// `members/<slug>.yml`.
     Member,
+    /// `playbooks/upgrade.yml`.
+    Rollout,
 }
 
 impl File {
     /// All of them, in the order of their declaration.
-    pub const ALL: [File; 4] = [File::Consortium, File::Hosts, File::Application, File::Member];
+    pub const ALL: [File; 5] = [File::Consortium, File::Hosts, File::Application, File::Member, File::Rollout];
 
     /// Path of the file that `comuni init DIR` and `comuni -i DIR schema` write, from DIR.
     pub fn schema_name(self) -> &'static str {
@@ -30,18 +32,19 @@ impl File {
             File::Hosts => "schema/hosts.json",
             File::Application => "schema/application.json",
             File::Member => "schema/member.json",
+            File::Rollout => "schema/upgrade.json",
         }
     }
 
     /// What the whole must say, when includes and defaults are merged in.
     pub fn whole(self) -> &'static Value {
-        static WHOLE: LazyLock<[Value; 4]> = LazyLock::new(|| File::ALL.map(File::generate));
+        static WHOLE: LazyLock<[Value; 5]> = LazyLock::new(|| File::ALL.map(File::generate));
         &WHOLE[self as usize]
     }
 
     /// What one file may say: nothing is compulsory, since an included inventory or a default may say it.
     pub fn part(self) -> &'static Value {
-        static PART: LazyLock<[Value; 4]> = LazyLock::new(|| {
+        static PART: LazyLock<[Value; 5]> = LazyLock::new(|| {
             File::ALL.map(|file| {
                 let mut schema = file.whole().clone();
                 nothing_required(&mut schema);
@@ -57,6 +60,7 @@ impl File {
             File::Hosts => schemars::schema_for!(Hosts),
             File::Application => schemars::schema_for!(Application),
             File::Member => schemars::schema_for!(Member),
+            File::Rollout => schemars::schema_for!(Rollout),
         };
         let mut schema = schema.to_value();
         free_keys(&mut schema);

@@ -10,7 +10,9 @@ mod window;
 pub use notice::{Told, announced, earliest, working_days};
 pub use path::{Path, path};
 pub use tally::Tally;
-pub use waves::{Left, Share, Waves, waves};
+pub use waves::{Left, Waves, waves};
+
+pub use crate::inventory::types::Share;
 pub use window::{Closed, bears};
 
 #[cfg(test)]

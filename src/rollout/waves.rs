@@ -1,51 +1,7 @@
 //! Who comes when.
 
 use super::window::Closed;
-
-/// How many tenants are a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Share {
-    /// So many.
-    Count(u32),
-    /// So many percent of those that are no canaries, rounded up.
-    Percent(u32),
-}
-
-impl std::str::FromStr for Share {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Share, String> {
-        let wrong = || format!("`{text}` is no number of tenants (3) and no share of them (25%)");
-        let (digits, percent) = match text.strip_suffix('%') {
-            Some(digits) => (digits, true),
-            None => (text, false),
-        };
-        match (digits.parse::<u32>().map_err(|_| wrong())?, percent) {
-            (1..=100, true) => Ok(Share::Percent(digits.parse().map_err(|_| wrong())?)),
-            (1.., false) => Ok(Share::Count(digits.parse().map_err(|_| wrong())?)),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-impl std::fmt::Display for Share {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Share::Count(count) => write!(out, "{count}"),
-            Share::Percent(percent) => write!(out, "{percent}%"),
-        }
-    }
-}
-
-impl Share {
-    fn of(self, all: usize) -> usize {
-        let size = match self {
-            Share::Count(count) => count as usize,
-            Share::Percent(percent) => (all * percent as usize).div_ceil(100),
-        };
-        size.max(1)
-    }
-}
+use crate::inventory::types::Share;
 
 /// Why a tenant is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]

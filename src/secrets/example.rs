@@ -79,6 +79,7 @@ pub(crate) fn inventory(directory: &Path, consortium: Consortium) -> Inventory {
         hosts: BTreeMap::new(),
         applications: BTreeMap::from([("albo".to_string(), application)]),
         members: members.map(|(slug, code)| (slug.to_string(), body(slug, code))).into(),
+        rollout: serde_yaml::from_str(include_str!("../../playbooks/upgrade.yml")).unwrap(),
         authority: None,
         digest: "00".repeat(32),
     }

@@ -41,7 +41,7 @@ impl Identities {
 /// Identities that have been read.
 #[derive(Default)]
 pub(super) struct Keys {
-    opened: Vec<Box<dyn age::Identity>>,
+    opened: Vec<Box<dyn age::Identity + Send + Sync>>,
     /// Files whose keys are among them.
     files: Vec<PathBuf>,
     /// Usual files that could not be used, with why.
@@ -73,7 +73,7 @@ impl Keys {
 
     /// Those that age can try.
     pub(super) fn iter(&self) -> impl Iterator<Item = &dyn age::Identity> {
-        self.opened.iter().map(AsRef::as_ref)
+        self.opened.iter().map(|identity| &**identity as &dyn age::Identity)
     }
 
     /// Which keys were tried, for a person.
@@ -101,7 +101,7 @@ impl Keys {
             if found.is_empty() {
                 return Err(not_an_identity(path));
             }
-            self.opened.extend(found.into_iter().map(|identity| identity as Box<dyn age::Identity>));
+            self.opened.extend(found);
         }
         self.files.push(path.to_path_buf());
         Ok(())

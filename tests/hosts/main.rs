@@ -48,6 +48,7 @@ mod software_queue;
 mod software_upgrade;
 mod upgrade;
 mod upgrade_faults;
+mod upgrade_fleet;
 mod waysin;
 // So does this, for who has joined can only leave: behind all others.
 #[path = "onboard.rs"]

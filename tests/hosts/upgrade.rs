@@ -1,6 +1,7 @@
 //! Upgrades: one tenant after the other, with visitors beside; what fails before the point of no return goes back by
 //! itself with its data; cut off anywhere, the next run brings it to an end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -14,9 +15,6 @@ use crate::upgrade_faults::{STEPS, UPGRADE, is_moment};
 
 pub const SITE: &str = "albo.comune.lozza.va.it";
 const SOCKET: &str = "/run/comuni-c_e707-albo/http.sock";
-
-/// As the lab has it.
-const POLICY: &str = "\nupgrade:\n  notice_days: 0\n";
 
 /// All columns that 1.0.0 knows of, and all files: a migration to 1.1.0 or 2.0.0 must leave them as they are.
 pub fn content(host: &str) -> String {
@@ -54,13 +52,14 @@ fn published(subject: &str) -> String {
     )
 }
 
+fn rollout(lab: &Lab) -> PathBuf {
+    lab.inventory().join("playbooks/upgrade.yml")
+}
+
 /// How a run is rolled out for the length of a test.
 pub fn policy(lab: &Lab, words: &str) -> Edited {
-    let words = format!("\nupgrade: {{ notice_days: 0, fresh_minutes: 10000, {words} }}\n");
-    lab.edit(&lab.inventory().join("consortium.yml"), |text| {
-        assert!(text.contains(POLICY), "{text}");
-        text.replace(POLICY, &words)
-    })
+    let words = format!("{{ notice_days: 0, fresh_minutes: 10000, {words} }}\n");
+    lab.edit(&rollout(lab), |_| words)
 }
 
 /// Upgrades when no lock is in the way: a host half that lost its control needs some seconds to notice.
@@ -98,8 +97,7 @@ fn a_body_is_told_three_working_days_before_or_its_tenant_is_left_alone() {
     let (lab, host) = seeded();
     to_the_first(lab, host);
     let policy = policy(lab, "healthy_seconds: 0, soak_seconds: 0");
-    let three =
-        lab.edit(&lab.inventory().join("consortium.yml"), |text| text.replace("notice_days: 0", "notice_days: 3"));
+    let three = lab.edit(&rollout(lab), |text| text.replace("notice_days: 0", "notice_days: 3"));
     let words = ["upgrade", "albo", "--to", "1.1.0", "--member", "lozza"];
     let with = |more: &[&str]| lab.comuni(&[&words[..], more].concat());
 
@@ -167,19 +165,19 @@ fn a_tenant_that_is_healthy_for_itself_and_not_from_outside_gets_its_old_code_ba
 }
 
 /// Visitors of a site, all the time.
-struct Visitors {
+pub struct Visitors {
     stop: Arc<AtomicBool>,
     answers: JoinHandle<Vec<(Instant, String, String)>>,
 }
 
 impl Visitors {
-    fn come(lab: &'static Lab, host: &'static str) -> Visitors {
-        let stop = Arc::new(AtomicBool::new(false));
+    pub fn come(lab: &'static Lab, host: &'static str, site: &str) -> Visitors {
+        let (stop, site) = (Arc::new(AtomicBool::new(false)), site.to_string());
         let stopped = Arc::clone(&stop);
         let answers = std::thread::spawn(move || {
             let mut answers = Vec::new();
             while !stopped.load(Ordering::Relaxed) {
-                let (status, body) = https(lab, host, SITE, "/");
+                let (status, body) = https(lab, host, &site, "/");
                 answers.push((Instant::now(), status, body));
                 std::thread::sleep(Duration::from_millis(100));
             }
@@ -189,7 +187,7 @@ impl Visitors {
     }
 
     /// They met the site or its maintenance page and nothing else; gives the seconds of the page.
-    fn go(self) -> f64 {
+    pub fn go(self) -> f64 {
         self.stop.store(true, Ordering::Relaxed);
         let answers = self.answers.join().unwrap();
         for (_, status, body) in &answers {
@@ -214,7 +212,7 @@ fn a_tenant_comes_to_another_release_with_visitors_beside_a_frozen_one_is_left_a
     let frozen = "\nmaintenance: { frozen: [{ from: 2000-01-01, to: 2999-12-31, why: elezioni comunali }] }\n";
     let frozen = lab.edit(&lab.varese().join("members/malnate.yml"), |text| text + frozen);
     let before = content(host);
-    let visitors = Visitors::come(lab, host);
+    let visitors = Visitors::come(lab, host, SITE);
     let words =
         ["--format", "json", "upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--member", "malnate", "--yes"];
     let run = when_free(lab, &words).ends_with(0);
@@ -343,7 +341,7 @@ fn an_archive_that_is_not_what_it_must_be_stops_before_anything_is_stopped() {
     let archive = lab.varese().join("releases/albo-1.1.0.tar.gz");
     let right = std::fs::read(&archive).unwrap();
     std::fs::write(&archive, b"something else").unwrap();
-    let visitors = Visitors::come(lab, host);
+    let visitors = Visitors::come(lab, host, SITE, Duration::from_millis(100));
     let run = upgrade(lab, "1.1.0");
     std::fs::write(&archive, right).unwrap();
     assert!(visitors.go() < 0.1, "nobody met the maintenance page");

@@ -26,6 +26,7 @@ JSON Schema, so that an editor completes and checks.
 | `authority.pem` | certificates of the consortium's authority; made by `comuni secrets set --missing` |
 | `releases/…` | archives of releases, where `source:` says; not compulsory for `validate` and `plan` |
 | `playbooks/<area>.yml` | in the place of the built-in playbook of that name: [playbooks.md](playbooks.md) |
+| `playbooks/upgrade.yml` | how releases come to the tenants: its keys are laid over those of the built-in file of that name, which says all of them: [upgrade.md](upgrade.md) |
 | `templates/<area>/<name>.tera` | in the place of the built-in template of that name: [templates.md](templates.md) |
 
 Rules of all files:
@@ -47,8 +48,13 @@ fn page() -> String {
         (File::Hosts, "hosts.yml"),
         (File::Application, "applications/<name>.yml"),
         (File::Member, "members/<slug>.yml"),
+        (File::Rollout, "playbooks/upgrade.yml"),
     ] {
-        let root = file.whole();
+        let mut root = file.whole().clone();
+        if file == File::Rollout {
+            built_in(&mut root);
+        }
+        let root = &root;
         write!(page, "\n## `{title}`\n\n{}\n\n", said(root)).unwrap();
         page += "| key | form | when it is not said | what it says |\n|---|---|---|---|\n";
         add_rows(&mut page, root, root, "");
@@ -71,6 +77,15 @@ fn add_rows(page: &mut String, root: &Value, object: &Value, prefix: &str) {
             let element = resolve(root, &inner["additionalProperties"]);
             add_rows(page, root, element, &format!("{prefix}{name}.<name>."));
         }
+    }
+}
+
+/// What the built-in file says holds where an inventory does not.
+fn built_in(schema: &mut Value) {
+    let said: Map<String, Value> = serde_yaml::from_str(include_str!("../../playbooks/upgrade.yml")).unwrap();
+    schema["required"] = Value::Null;
+    for (name, value) in said {
+        schema["properties"][&name]["default"] = value;
     }
 }
 

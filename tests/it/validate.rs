@@ -49,7 +49,7 @@ fn the_lab_says_only_what_differs() {
     assert!(
         lab.applications["albo"].releases["1.0.0"].source.ends_with("/inventories/varese/releases/albo-1.0.0.tar.gz")
     );
-    assert_eq!(fs::read_dir("inventories/lab").unwrap().count(), 4);
+    assert_eq!(fs::read_dir("inventories/lab").unwrap().count(), 5);
 }
 
 /// What a person sees: the exit code, the message, the hints; or that all is well, with the warnings.

@@ -83,7 +83,7 @@ impl Proven {
 }
 
 /// What was proven of all tenants.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::commands) struct Past {
     tenants: BTreeMap<String, Proven>,
     nothing: Proven,

@@ -10,6 +10,7 @@ use crate::inventory::diagnostics::counted;
 use crate::rollout::{Closed, Left, Told, Waves, announced, bears};
 
 /// What is known of that.
+#[derive(Clone)]
 pub(super) struct Gate {
     /// What bodies were told, by the evidence.
     pub(super) notices: Vec<NoticeRecord>,

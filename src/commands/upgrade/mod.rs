@@ -13,6 +13,7 @@ mod seen;
 mod soak;
 mod target;
 mod walk;
+mod wave;
 
 use std::collections::BTreeSet;
 
@@ -24,22 +25,17 @@ use super::past;
 use super::procedure::Procedure;
 use super::survey::control_host;
 use crate::cli::{Global, Tenants, Upgrade, Way};
-use crate::evidence::{UpgradeEnding, UpgradeRecord, clock};
+use crate::evidence::{UpgradeRecord, clock};
 use crate::failure::{Failure, Result};
 use crate::inventory::{Inventory, select};
-use crate::report::json::Object;
 use crate::report::{Out, consent};
-use crate::rollout::{Share, Tally, Waves, waves};
+use crate::rollout::{Waves, waves};
 use crate::secrets::Store;
-use came::Came;
 use gate::Gate;
 use kept::Kept;
-use look::Found;
 use plan::Plan;
 pub(super) use rollback::run as rollback;
-use seen::Eyes;
-use target::Target;
-use walk::{Run, Walk};
+use walk::Run;
 
 /// # Errors
 /// Exit 1 when nobody was upgraded, 3 when some were and some not; 6 when somebody else is at a tenant; 64 without consent;
@@ -145,10 +141,21 @@ fn begin<'a>(
     let upgrades = lines.iter().filter_map(|line| line.record.upgrade.as_deref().cloned()).collect();
     let notices = lines.iter().filter_map(|line| line.record.notice.as_deref().cloned()).collect();
     let past = Past::of_evidence(evidence, inventory, out)?;
-    let policy = inventory.consortium.upgrade.clone().unwrap_or_default();
+    let policy = inventory.rollout.clone();
     let gate = Gate { notices, days: policy.notice_days, unannounced: None };
     Ok(Begun {
-        run: Run { procedure, inventory, store, policy, gate, past, prover, out, unwatched: BTreeSet::new() },
+        run: Run {
+            procedure,
+            inventory,
+            store,
+            policy,
+            gate,
+            past,
+            prover,
+            out,
+            unwatched: BTreeSet::new(),
+            parallel: usize::from(way.parallel),
+        },
         upgrades,
     })
 }
@@ -162,87 +169,8 @@ fn order(run: &Run, options: &Upgrade, plan: &Plan) -> Result<Waves> {
             named.collect::<Result<Vec<String>>>()?
         }
     };
-    let share = options.batch.unwrap_or(Share::Percent(run.policy.batch_percent));
+    let share = options.batch.unwrap_or(run.policy.batch);
     let now = clock::in_italy(clock::now());
     let allowed = plan.targets.iter().map(|target| (target.slug.clone(), run.gate.allows(run.inventory, target, now)));
     Ok(waves(allowed.collect(), &canary, share))
-}
-
-impl Run<'_> {
-    /// First what was cut off is brought to an end; then wave after wave, until the stop rule.
-    fn waves(&mut self, plan: &Plan, order: &Waves) -> Came {
-        let mut came = Came { left: order.left.len(), ..Came::default() };
-        let mut tally = Tally::new(self.policy.stop_after);
-        for (tenant, failure) in &plan.unreachable {
-            tally.bad();
-            came.kinds.push(failure.kind);
-            self.procedure.ended(&tenant.subject, &Err(failure.clone()));
-        }
-        for (target, found) in &plan.cut_off {
-            let Found { note: Some(note), .. } = found else { continue };
-            let (record, result) = self.walked(target, |walk| walk.resume(note));
-            // That it went back is no failure of this run: it comes again with the others.
-            let result = match record.ending {
-                UpgradeEnding::WentBack | UpgradeEnding::NotBegun => Ok(()),
-                _ => result,
-            };
-            self.came(&mut came, &mut tally, target, record, result);
-        }
-        let mut eyes = Eyes::open(self, &plan.targets);
-        for wave in &order.waves {
-            let targets: Vec<&Target> = plan.targets.iter().filter(|target| wave.contains(&target.slug)).collect();
-            let mut upgraded = Vec::new();
-            for target in targets {
-                if tally.stops() || self.procedure.is_stopping().is_some() {
-                    came.waiting += 1;
-                    continue;
-                }
-                // A run takes hours: a window may have ended since it began.
-                if let Err(closed) = self.gate.allows(self.inventory, target, clock::in_italy(clock::now())) {
-                    self.out.remark(&format!("{} is left alone: {closed}", target.name()));
-                    came.left += 1;
-                    continue;
-                }
-                let (record, result) = self.walked(target, |walk| walk.whole());
-                if record.opened.is_some() && result.is_ok() {
-                    upgraded.push((target, record.opened.unwrap_or_default()));
-                }
-                self.came(&mut came, &mut tally, target, record, result);
-            }
-            self.soak(&mut came, &mut tally, upgraded, &mut eyes);
-        }
-        if let Some(failure) = self.procedure.is_stopping() {
-            came.kinds.push(failure.kind);
-        }
-        came
-    }
-
-    fn walked(
-        &mut self,
-        target: &Target,
-        way: impl FnOnce(Walk<'_, '_>) -> (UpgradeRecord, Result<()>),
-    ) -> (UpgradeRecord, Result<()>) {
-        match Walk::new(self, target) {
-            Ok(walk) => way(walk),
-            Err(failure) => (walk::nothing(target, &failure), Err(failure)),
-        }
-    }
-
-    /// Tells and records how it ended for one tenant.
-    fn came(&mut self, came: &mut Came, tally: &mut Tally, target: &Target, record: UpgradeRecord, result: Result<()>) {
-        if let Err(failure) = &result {
-            tally.bad();
-            came.kinds.push(failure.kind);
-        }
-        self.procedure.ended(&target.tenant.subject, &result);
-        self.out.object(&Object::Upgrade(record.clone()));
-        let kind = result.err().map(|failure| failure.kind);
-        let recorded = target::body(self.inventory, &target.tenant.subject.owner).and_then(|body| {
-            self.procedure.upgraded(self.inventory, body, &target.tenant.host, &record, kind, self.out)
-        });
-        if let Err(failure) = recorded {
-            self.out.remark(&format!("{}: what became of it is not recorded: {failure}", target.name()));
-        }
-        came.records.push(record);
-    }
 }

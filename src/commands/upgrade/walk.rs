@@ -12,7 +12,7 @@ use crate::commands::backup::verify::Prover;
 use crate::commands::procedure::{Answer as Acting, Procedure, Refused, unexpected};
 use crate::evidence::{UpgradeEnding, UpgradeRecord, clock};
 use crate::failure::{Failure, Result};
-use crate::inventory::types::{Role, Upgrade};
+use crate::inventory::types::{Role, Rollout};
 use crate::inventory::{Inventory, edit};
 use crate::protocol::{Act, Acted};
 use crate::report::{Out, bytes};
@@ -28,13 +28,15 @@ pub(super) struct Run<'a> {
     pub(super) procedure: Procedure,
     pub(super) inventory: &'a Inventory,
     pub(super) store: &'a Store,
-    pub(super) policy: Upgrade,
+    pub(super) policy: Rollout,
     pub(super) gate: Gate,
     pub(super) past: Past,
     pub(super) prover: Prover<'a>,
     pub(super) out: &'a Out,
     /// Tenants that a monitoring host still asks as the release before is asked: what it sees of them says nothing.
     pub(super) unwatched: BTreeSet<String>,
+    /// So many tenants at the same time, at most.
+    pub(super) parallel: usize,
 }
 
 /// The record of a tenant with which nothing was begun yet.

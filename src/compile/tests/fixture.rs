@@ -30,6 +30,7 @@ pub fn inventory() -> Inventory {
         ]),
         applications: BTreeMap::from([("albo".to_string(), albo()), ("sito-web".to_string(), site())]),
         members: BTreeMap::new(),
+        rollout: serde_yaml::from_str(include_str!("../../../playbooks/upgrade.yml")).unwrap(),
         authority: Some(AUTHORITY.to_string()),
         digest: "0".repeat(64),
     };

@@ -7,11 +7,11 @@ use super::super::draft::Draft;
 use super::super::types::Maintenance;
 use super::consortium::items;
 
-/// `upgrade:` in consortium.yml, `maintenance:` in the members' files.
+/// `playbooks/upgrade.yml`, `maintenance:` in the members' files.
 pub fn check(draft: &Draft, findings: &mut Vec<Finding>) {
-    let doc = &draft.consortium;
-    if let Some(policy) = doc.typed.as_ref().and_then(|consortium| consortium.upgrade.as_ref()) {
-        for (item, member) in items(doc, &["upgrade", "canary"]).iter().zip(&policy.canary) {
+    let doc = &draft.rollout;
+    if let Some(rollout) = &doc.typed {
+        for (item, member) in items(doc, &["canary"]).iter().zip(&rollout.canary) {
             if !draft.members.contains_key(member) {
                 findings.push(
                     Finding::error(item.span, format!("there is no member {}", quoted(member)))

@@ -186,7 +186,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_schemas(folder.path()).unwrap();
         let written = write_schemas(folder.path()).unwrap();
-        assert_eq!(written.len(), 4);
+        assert_eq!(written.len(), 5);
         assert!(written.iter().all(|path| path.parent() == Some(folder.path())));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Backup, Contacts, Costs, Dns, Maintenance, MemberKind, Membership, Monitoring, TenantDefaults, Upgrade};
+use super::{Backup, Contacts, Costs, Dns, Maintenance, MemberKind, Membership, Monitoring, TenantDefaults};
 
 /// The aggregation: its body, its policy, its defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,8 +40,6 @@ pub struct Consortium {
     pub backup: Option<Backup>,
     /// How it watches hosts, tenants, zones and backups. Without it nothing is watched.
     pub monitoring: Option<Monitoring>,
-    /// How releases are rolled out. Without it the defaults hold.
-    pub upgrade: Option<Upgrade>,
     /// What becomes of members that leave.
     #[serde(default)]
     pub leaving: Leaving,

@@ -22,4 +22,4 @@ pub use dns::{
 pub use host::{Capacity, Host, HostAuthority, Hosts, Login, Role, Sudo, Transport};
 pub use member::{Contacts, Member, MemberKind, Membership, Placement, Population, Status, Tenant};
 pub use monitoring::{MailRelay, Monitoring, Recipient, Severity};
-pub use upgrade::{Frozen, Maintenance, Upgrade, Weekday, Window};
+pub use upgrade::{Frozen, Maintenance, Rollout, Share, Weekday, Window};

@@ -3,87 +3,97 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How releases are rolled out to the tenants. All of it has defaults.
+/// How releases come to the tenants (`comuni upgrade`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Upgrade {
+pub struct Rollout {
     /// The members (by slug) whose tenants come first, one after the other, before all others. The first tenant of all when
     /// none of them has the application.
-    #[serde(default)]
     pub canary: Vec<String>,
-    /// The others come in batches of so many percent of them.
-    #[serde(default = "batch_percent")]
-    #[schemars(range(min = 1, max = 100))]
-    pub batch_percent: u32,
+    /// The others come in batches of so many percent of them (`25%`), or of so many (`"3"`).
+    #[schemars(with = "String", regex(pattern = r"^[1-9][0-9]{0,5}%{0,1}$"))]
+    pub batch: Share,
     /// Before the maintenance page goes, a tenant must have been healthy for so many seconds.
-    #[serde(default = "healthy_seconds")]
     #[schemars(range(max = 3600))]
     pub healthy_seconds: u32,
     /// After each batch its tenants must stay healthy for so many seconds, before the next begins.
-    #[serde(default = "soak_seconds")]
     #[schemars(range(max = 86400))]
     pub soak_seconds: u32,
     /// A backup that was proven to be restorable is fresh enough for so many minutes; 0: each tenant is backed up and proven
     /// anew.
-    #[serde(default = "fresh_minutes")]
     #[schemars(range(max = 10080))]
     pub fresh_minutes: u32,
     /// The run stops when so many tenants have failed or could not be reached.
-    #[serde(default = "stop_after")]
     #[schemars(range(min = 1, max = 1000))]
     pub stop_after: u32,
     /// What failed is kept for so many days beside what it went back to.
-    #[serde(default = "keep_days")]
     #[schemars(range(min = 1, max = 365))]
     pub keep_days: u32,
     /// A body must have been told so many working days before (`upgrade --announce`); 0: nobody need be told. Three is what
     /// AgID's circular 3/2018 asks of maintenance that stops a service.
-    #[serde(default = "notice_days")]
     #[schemars(range(max = 30))]
     pub notice_days: u32,
 }
 
-impl Default for Upgrade {
-    fn default() -> Upgrade {
-        Upgrade {
-            canary: Vec::new(),
-            batch_percent: batch_percent(),
-            healthy_seconds: healthy_seconds(),
-            soak_seconds: soak_seconds(),
-            fresh_minutes: fresh_minutes(),
-            stop_after: stop_after(),
-            keep_days: keep_days(),
-            notice_days: notice_days(),
+/// How many tenants are a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Share {
+    /// So many.
+    Count(u32),
+    /// So many percent of those that are no canaries, rounded up.
+    Percent(u32),
+}
+
+impl std::str::FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Share, String> {
+        let wrong = || format!("`{text}` is no number of tenants (3) and no share of them (25%)");
+        let (digits, percent) = match text.strip_suffix('%') {
+            Some(digits) => (digits, true),
+            None => (text, false),
+        };
+        match (digits.parse::<u32>().map_err(|_| wrong())?, percent) {
+            (1..=100, true) => Ok(Share::Percent(digits.parse().map_err(|_| wrong())?)),
+            (1.., false) => Ok(Share::Count(digits.parse().map_err(|_| wrong())?)),
+            _ => Err(wrong()),
         }
     }
 }
 
-fn batch_percent() -> u32 {
-    25
+impl std::fmt::Display for Share {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Share::Count(count) => write!(out, "{count}"),
+            Share::Percent(percent) => write!(out, "{percent}%"),
+        }
+    }
 }
 
-fn healthy_seconds() -> u32 {
-    10
+impl Share {
+    /// The tenants of a batch, of so many in all: one at least.
+    pub fn of(self, all: usize) -> usize {
+        let size = match self {
+            Share::Count(count) => count as usize,
+            Share::Percent(percent) => (all * percent as usize).div_ceil(100),
+        };
+        size.max(1)
+    }
 }
 
-fn soak_seconds() -> u32 {
-    60
+impl TryFrom<String> for Share {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Share, String> {
+        text.parse()
+    }
 }
 
-fn fresh_minutes() -> u32 {
-    60
-}
-
-fn stop_after() -> u32 {
-    1
-}
-
-fn keep_days() -> u32 {
-    14
-}
-
-fn notice_days() -> u32 {
-    3
+impl From<Share> for String {
+    fn from(share: Share) -> String {
+        share.to_string()
+    }
 }
 
 /// When a member bears an upgrade, in the time of Italy.

@@ -20,6 +20,7 @@ use crate::secrets::Store;
 const WAIT: u32 = 120;
 
 /// Proves backups on the host with the role `verification`.
+#[derive(Clone)]
 pub(in crate::commands) struct Prover<'a> {
     inventory: &'a Inventory,
     store: &'a Store,
