@@ -171,7 +171,7 @@ pub struct Visitors {
 }
 
 impl Visitors {
-    pub fn come(lab: &'static Lab, host: &'static str, site: &str) -> Visitors {
+    pub fn come(lab: &'static Lab, host: &'static str, site: &str, pause: Duration) -> Visitors {
         let (stop, site) = (Arc::new(AtomicBool::new(false)), site.to_string());
         let stopped = Arc::clone(&stop);
         let answers = std::thread::spawn(move || {
@@ -179,7 +179,7 @@ impl Visitors {
             while !stopped.load(Ordering::Relaxed) {
                 let (status, body) = https(lab, host, &site, "/");
                 answers.push((Instant::now(), status, body));
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(pause);
             }
             answers
         });
@@ -212,7 +212,7 @@ fn a_tenant_comes_to_another_release_with_visitors_beside_a_frozen_one_is_left_a
     let frozen = "\nmaintenance: { frozen: [{ from: 2000-01-01, to: 2999-12-31, why: elezioni comunali }] }\n";
     let frozen = lab.edit(&lab.varese().join("members/malnate.yml"), |text| text + frozen);
     let before = content(host);
-    let visitors = Visitors::come(lab, host, SITE);
+    let visitors = Visitors::come(lab, host, SITE, Duration::from_millis(100));
     let words =
         ["--format", "json", "upgrade", "albo", "--to", "1.1.0", "--member", "lozza", "--member", "malnate", "--yes"];
     let run = when_free(lab, &words).ends_with(0);

@@ -1,6 +1,7 @@
 //! An upgrade of many: canaries alone, then batches in which the tenants of different hosts come at the same time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -94,7 +95,10 @@ fn is_upgraded(board: &Board, record: &Value, seen: f64, before: &str) {
 /// Upgrades these with visitors at all of them; what became of each.
 fn with_visitors(lab: &'static Lab, boards: &[Board], more: &[&str]) -> BTreeMap<String, Value> {
     let before: Vec<String> = boards.iter().map(Board::content).collect();
-    let visitors: Vec<Visitors> = boards.iter().map(|board| Visitors::come(lab, board.host, &board.site())).collect();
+    // Each visit costs this machine something too.
+    let pause = Duration::from_millis(60) * u32::try_from(boards.len()).unwrap();
+    let visitors: Vec<Visitors> =
+        boards.iter().map(|board| Visitors::come(lab, board.host, &board.site(), pause)).collect();
     let members = boards.iter().flat_map(names);
     let words: Vec<&str> =
         ["--format", "json", "upgrade", "albo", "--to", "1.1.0", "--yes"].into_iter().chain(members).collect();
