@@ -100,13 +100,19 @@ impl Past {
         }
         let chains = Chains { lines: evidence.chains, broken: Vec::new() };
         let outbox = Outbox::of(inventory, |name| std::env::var_os(name))?.undelivered()?;
+        let lines = merge(&chains, &outbox).lines;
         let mut past = Past::default();
-        for line in merge(&chains, &outbox).lines {
-            if let Some(found) = &line.record.verification {
-                past.tenants.entry(found.tenant.clone()).or_default().add(found);
-            }
+        for line in lines {
+            line.record.verification.iter().for_each(|found| past.add(found));
+            line.record.deletion.iter().for_each(|deletion| past.forget(&deletion.code));
         }
         Ok(past)
+    }
+
+    /// The backups of a member are gone. When it comes back it begins anew: that they are not there is no damage.
+    fn forget(&mut self, code: &str) {
+        let its = format!("{code}-");
+        self.tenants.retain(|tenant, _| !tenant.starts_with(&its));
     }
 
     /// When the newest backup of a tenant was taken that was proven to be restorable, in seconds since 1970.
@@ -157,6 +163,17 @@ mod tests {
         assert_eq!((both.level, both.at, both.outcome), (Some(Level::L6), 10, Outcome::Pass));
         let next = newest(&[restored, found("b", 30, Level::L3, Outcome::Pass)]);
         assert_eq!((next.snapshot.as_str(), next.level, next.at), ("b", Some(Level::L3), 30));
+    }
+
+    #[test]
+    fn who_was_deleted_and_comes_back_begins_anew_and_the_others_do_not() {
+        let mut past = Past::default();
+        for tenant in ["c_e863-albo", "c_e8631-albo"] {
+            past.add(&Verification { tenant: tenant.to_string(), ..found("a", 10, Level::L4, Outcome::Pass) });
+        }
+        past.forget("c_e863");
+        assert_eq!(past.of("c_e863-albo").newest, None);
+        assert!(past.of("c_e8631-albo").newest.is_some());
     }
 
     #[test]

@@ -87,8 +87,17 @@ fn gone(deletion: &DeletionRecord, host: &str) -> Part {
         ],
         checks: places
             .iter()
-            .map(|place| Checked { what: place.clone(), result: "cancellato".to_string(), detail: String::new() })
+            .map(|place| Checked { what: in_italian(place), result: "cancellato".to_string(), detail: String::new() })
             .collect(),
+    }
+}
+
+/// A path stays as it is.
+fn in_italian(place: &str) -> String {
+    match place.strip_prefix("lines of ") {
+        Some(file) => format!("righe di {file}"),
+        None if place == "series of Prometheus" => "serie di Prometheus".to_string(),
+        None => place.to_string(),
     }
 }
 
@@ -147,7 +156,12 @@ mod tests {
             kept_until: "2026-11-18T09:00:00+01:00".to_string(),
             reason: None,
             resources: BTreeMap::from([("app2".to_string(), 24), ("db1".to_string(), 5)]),
-            places: BTreeMap::from([("ops1".to_string(), vec!["/srv/backup/c_e707".to_string()])]),
+            places: BTreeMap::from([(
+                "ops1".to_string(),
+                ["/srv/backup/c_e707", "lines of /var/lib/prometheus/node-exporter/comuni_queue.prom"]
+                    .map(String::from)
+                    .to_vec(),
+            )]),
             left: vec![
                 left("ops1", "/var/lib/comuni/evidence/x.jsonl", Some("law")),
                 left("db1", "/var/log/postgresql/postgresql-15-main.log", Some("logs")),
