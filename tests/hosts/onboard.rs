@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cut_off::{kill_here, killed_at, steps};
+use crate::cut_off::{kill_here, killed_at, steps, takes_all};
 use crate::harness::{Lab, Run, eventually, lab, on, tries_on};
 
 const HOSTS: [&str; 5] = ["app1", "app2", "db1", "mon1", "ops1"];
@@ -92,7 +92,7 @@ fn cuts() -> Vec<(&'static str, usize)> {
         ("monitoring", 1),
         ("active", 1),
     ];
-    if std::env::var_os("COMUNI_CHECK_ALL").is_some() {
+    if takes_all() {
         return ALL.to_vec();
     }
     let drawn = steps(|seed| [seed % 4, 4 + seed / 4 % 6]);

@@ -33,15 +33,15 @@ impl Walk<'_, '_> {
     pub(super) fn ask(&mut self, on: Option<usize>, patience: Option<u32>) -> Acting<()> {
         let view = on.and_then(|at| self.new.get(at)).unwrap_or(&self.old);
         let Some((host, health)) = view.live.health.clone() else { return Ok(()) };
-        let health = Health { patience: patience.unwrap_or(health.patience), ..health };
+        let mut health = Health { patience: patience.unwrap_or(health.patience), ..health };
         if health.patience > SOON {
             let soon = Health { patience: SOON, ..health.clone() };
             match self.act(&host, Act::Ask(soon), SecretTable::default()) {
                 Err(Refused::Failed(failure)) => {
-                    let lasting = health.patience;
+                    health.patience -= SOON;
                     self.say(&format!(
-                        "is not healthy yet, and is asked for up to {lasting} s more: {}",
-                        failure.message
+                        "is not healthy yet, and is asked for up to {} s more: {}",
+                        health.patience, failure.message
                     ));
                 }
                 answer => return answer.map(drop),

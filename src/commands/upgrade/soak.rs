@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::came::Came;
 use super::seen::Eyes;
 use super::target::{Target, View};
 use super::walk::Run;
+use super::wave::SoFar;
 use crate::evidence::{UpgradeEnding, UpgradeRecord};
 use crate::failure::{Failure, Result};
 use crate::health::Health;
 use crate::protocol::Act;
 use crate::resources::SecretTable;
-use crate::rollout::Tally;
 
 /// Seconds in which an application that was healthy may answer badly before it counts as unhealthy.
 const BLINK: u32 = 5;
@@ -31,14 +30,14 @@ struct Soaking<'t> {
 impl Run<'_> {
     /// The tenants of a batch, each with the time at which its maintenance page went. One that does not stay healthy gets its
     /// old code back, if that works on the data that it has now: what was written since is kept.
-    pub(super) fn soak(&mut self, came: &mut Came, tally: &mut Tally, upgraded: Vec<(&Target, i64)>, eyes: &mut Eyes) {
+    pub(super) fn soak(&mut self, so_far: &mut SoFar, upgraded: Vec<(&Target, i64)>, eyes: &mut Eyes) {
         let lasting = Duration::from_secs(u64::from(self.policy.soak_seconds));
         let began = Instant::now();
         let mut well: Vec<Soaking> = Vec::new();
         for (target, opened) in upgraded {
             match View::of(self.inventory, target, &target.to) {
                 Ok(view) => well.push(Soaking { target, asked: view.live.health, opened }),
-                Err(failure) => self.unwell(came, tally, target, failure),
+                Err(failure) => self.unwell(so_far, target, failure),
             }
         }
         while began.elapsed() < lasting && !well.is_empty() && self.procedure.is_stopping().is_none() {
@@ -54,14 +53,14 @@ impl Run<'_> {
                 });
                 match found {
                     Ok(()) => still.push(one),
-                    Err(failure) => self.unwell(came, tally, one.target, failure),
+                    Err(failure) => self.unwell(so_far, one.target, failure),
                 }
             }
             well = still;
         }
         for one in well {
             if let Err(failure) = eyes.last_word(one.target.name()) {
-                self.unwell(came, tally, one.target, failure);
+                self.unwell(so_far, one.target, failure);
             }
         }
     }
@@ -77,7 +76,7 @@ impl Run<'_> {
     }
 
     /// It was upgraded, and is not healthy any more.
-    fn unwell(&mut self, came: &mut Came, tally: &mut Tally, target: &Target, failure: Failure) {
+    fn unwell(&mut self, so_far: &mut SoFar, target: &Target, failure: Failure) {
         let (name, to) = (target.name(), &target.to);
         let failure = failure.context(format!("{name} became unhealthy on {to} after its maintenance page was gone"));
         if !target.path.reversible {
@@ -88,11 +87,11 @@ impl Run<'_> {
                     target.tenant.application, target.slug
                 ));
             self.procedure.ended(&target.tenant.subject, &Err(failure.clone()));
-            came.kinds.push(failure.kind);
-            tally.bad();
+            so_far.came.kinds.push(failure.kind);
+            so_far.tally.bad();
             return;
         }
-        came.records.retain(|record| record.tenant != name);
+        so_far.came.records.retain(|record| record.tenant != name);
         self.procedure.say(&target.tenant.host, &target.tenant.subject, &failure.message);
         let back = target.reversed();
         let (record, result) = self.walked(&back, |walk| walk.urgent().whole());
@@ -107,6 +106,6 @@ impl Run<'_> {
             ending: if record.ending == UpgradeEnding::Done { UpgradeEnding::CodeBack } else { record.ending },
             ..record
         };
-        self.came(came, tally, &back, record, result);
+        self.came(so_far, &back, record, result);
     }
 }

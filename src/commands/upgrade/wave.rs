@@ -15,9 +15,9 @@ use crate::report::json::Object;
 use crate::rollout::{Tally, Waves};
 
 /// How far a run has come, for all who are at work on it.
-struct SoFar {
-    came: Came,
-    tally: Tally,
+pub(super) struct SoFar {
+    pub(super) came: Came,
+    pub(super) tally: Tally,
 }
 
 /// A tenant that was upgraded, and when its maintenance page went.
@@ -41,13 +41,13 @@ impl<'a> Run<'a> {
                 UpgradeEnding::WentBack | UpgradeEnding::NotBegun => Ok(()),
                 _ => result,
             };
-            self.came(&mut so_far.came, &mut so_far.tally, target, record, result);
+            self.came(&mut so_far, target, record, result);
         }
         let mut eyes = Eyes::open(self, &plan.targets);
         for wave in &order.waves {
             let targets = plan.targets.iter().filter(|target| wave.contains(&target.slug));
             let upgraded = self.wave(&mut so_far, lanes(targets, self.parallel));
-            self.soak(&mut so_far.came, &mut so_far.tally, upgraded, &mut eyes);
+            self.soak(&mut so_far, upgraded, &mut eyes);
         }
         if let Some(failure) = self.procedure.is_stopping() {
             so_far.came.kinds.push(failure.kind);
@@ -106,9 +106,7 @@ impl<'a> Run<'a> {
             if record.opened.is_some() && result.is_ok() {
                 upgraded.push((target, record.opened.unwrap_or_default()));
             }
-            let mut so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
-            let SoFar { came, tally } = &mut **so_far;
-            self.came(came, tally, target, record, result);
+            self.came(&mut so_far.lock().unwrap_or_else(PoisonError::into_inner), target, record, result);
         }
         upgraded
     }
@@ -141,17 +139,10 @@ impl<'a> Run<'a> {
     }
 
     /// Tells and records how it ended for one tenant.
-    pub(super) fn came(
-        &mut self,
-        came: &mut Came,
-        tally: &mut Tally,
-        target: &Target,
-        record: UpgradeRecord,
-        result: Result<()>,
-    ) {
+    pub(super) fn came(&mut self, so_far: &mut SoFar, target: &Target, record: UpgradeRecord, result: Result<()>) {
         if let Err(failure) = &result {
-            tally.bad();
-            came.kinds.push(failure.kind);
+            so_far.tally.bad();
+            so_far.came.kinds.push(failure.kind);
         }
         self.procedure.ended(&target.tenant.subject, &result);
         self.out.object(&Object::Upgrade(record.clone()));
@@ -162,7 +153,7 @@ impl<'a> Run<'a> {
         if let Err(failure) = recorded {
             self.out.remark(&format!("{}: what became of it is not recorded: {failure}", target.name()));
         }
-        came.records.push(record);
+        so_far.came.records.push(record);
     }
 }
 
