@@ -70,7 +70,10 @@ impl Host<'_> {
     fn converse(&self, machine: &mut dyn Machine) -> Result<()> {
         let mut procedure = Procedure::new(self.wire, self.settings, self.fingerprint.clone());
         loop {
-            match self.wire.receive()? {
+            let message = self.wire.receive()?;
+            // Minutes or hours may lie between two of them, in which others were at work.
+            machine.forget();
+            match message {
                 ToHost::Request(request) => {
                     let mask = |words: String| request.secrets.mask(&words);
                     return self.work_on(machine, &request).map_err(|failure| Failure {

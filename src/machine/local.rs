@@ -36,10 +36,6 @@ impl Local {
     pub fn new() -> Local {
         Local::default()
     }
-
-    fn forget(&mut self) {
-        self.answers.get_mut().clear();
-    }
 }
 
 impl Machine for Local {
@@ -102,6 +98,10 @@ impl Machine for Local {
         let answer = process::execute(command)?;
         self.answers.borrow_mut().insert(command.clone(), answer.clone());
         Ok(answer)
+    }
+
+    fn forget(&mut self) {
+        self.answers.get_mut().clear();
     }
 
     fn converse(&self, command: &Command) -> Result<Box<dyn Conversation>> {

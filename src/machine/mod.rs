@@ -85,6 +85,8 @@ pub trait Machine {
     /// Runs a command that changes nothing. The answer is remembered until the next change through this machine,
     /// so that many resources can ask one question (all roles, all units) at the price of one process.
     fn query(&self, command: &Command) -> Result<Output>;
+    /// What was answered so far may be over: every question is asked anew.
+    fn forget(&mut self);
     /// Starts a program that changes nothing and is then talked with, such as a transaction that is held open.
     fn converse(&self, command: &Command) -> Result<Box<dyn Conversation>>;
     /// Seconds since 1970-01-01T00:00:00Z.

@@ -8,6 +8,7 @@ use crate::failure::{Failure, Result};
 use crate::monitoring::{Glance, at_tenants, glance};
 
 /// The monitoring hosts of a run.
+#[derive(Default)]
 pub(super) struct Eyes {
     /// Those that can see.
     hosts: BTreeSet<String>,
@@ -15,13 +16,15 @@ pub(super) struct Eyes {
     before: BTreeSet<(String, String)>,
     /// Tenants that did not answer from outside when they were last looked at, and when that was.
     suspects: BTreeMap<String, i64>,
+    /// Tenants that were looked at since they are open again.
+    looked_at: BTreeSet<String>,
 }
 
 impl Eyes {
     /// Looks for the first time.
     pub(super) fn open(run: &Run, targets: &[Target]) -> Eyes {
         let hosts = watchers(run.inventory).into_iter().collect();
-        let mut eyes = Eyes { hosts, before: BTreeSet::new(), suspects: BTreeMap::new() };
+        let mut eyes = Eyes { hosts, ..Eyes::default() };
         let names: Vec<&str> = targets.iter().map(Target::name).collect();
         eyes.before = eyes.glance(run, &names).alerts;
         eyes
@@ -56,8 +59,13 @@ impl Eyes {
         if let Some((_, name)) = seen.alerts.iter().find(fires) {
             return Err(Failure::operation(format!("the alert {name} fires for it")));
         }
+        if seen.looks.get(tenant).is_some_and(|(at, _)| *at > opened) {
+            self.looked_at.insert(tenant.to_string());
+        }
         match (seen.looks.get(tenant), self.suspects.get(tenant)) {
-            (Some((at, false)), Some(first)) if at > first => Err(unanswered()),
+            (Some((at, false)), Some(first)) if at > first => Err(Failure::operation(
+                "its application says that it is healthy, but it does not answer well from outside",
+            )),
             (Some((at, false)), None) if *at > opened => {
                 self.suspects.insert(tenant.to_string(), *at);
                 Ok(())
@@ -75,12 +83,18 @@ impl Eyes {
     /// # Errors
     /// When the last look at it was a bad one.
     pub(super) fn last_word(&self, tenant: &str) -> Result<()> {
-        if self.suspects.contains_key(tenant) { Err(unanswered()) } else { Ok(()) }
+        if !self.suspects.contains_key(tenant) {
+            return Ok(());
+        }
+        Err(Failure::operation(
+            "its application says that it is healthy, but it did not answer well when it was last looked at from outside",
+        ))
     }
-}
 
-fn unanswered() -> Failure {
-    Failure::operation("its application says that it is healthy, but it does not answer well from outside")
+    /// Whether somebody watches, and nobody of them looked at it since it is open again: nothing is known of it from outside.
+    pub(super) fn missed(&self, tenant: &str) -> bool {
+        !self.hosts.is_empty() && !self.looked_at.contains(tenant)
+    }
 }
 
 #[cfg(test)]
@@ -89,7 +103,7 @@ mod tests {
 
     fn eyes() -> Eyes {
         let before = BTreeSet::from([("a".to_string(), "BackupTooOld".to_string())]);
-        Eyes { hosts: BTreeSet::new(), before, suspects: BTreeMap::new() }
+        Eyes { hosts: BTreeSet::from(["mon1".to_string()]), before, ..Eyes::default() }
     }
 
     fn seen(at: i64, well: bool, alerts: &[&str]) -> Glance {
@@ -101,8 +115,9 @@ mod tests {
     fn one_bad_look_is_forgiven_when_the_next_is_a_good_one_and_two_are_not() {
         let mut eyes = eyes();
         assert!(eyes.judge("a", 100, &seen(90, false, &[])).is_ok(), "it was closed then");
-        assert!(eyes.last_word("a").is_ok());
+        assert!(eyes.last_word("a").is_ok() && eyes.missed("a"));
         assert!(eyes.judge("a", 100, &seen(110, false, &[])).is_ok());
+        assert!(!eyes.missed("a") && eyes.missed("b"));
         assert!(eyes.judge("a", 100, &seen(110, false, &[])).is_ok(), "the same look");
         assert!(eyes.last_word("a").is_err());
         assert!(eyes.judge("a", 100, &seen(120, true, &[])).is_ok());

@@ -59,7 +59,15 @@ impl Run<'_> {
             well = still;
         }
         for one in well {
-            if let Err(failure) = eyes.last_word(one.target.name()) {
+            let name = one.target.name();
+            if eyes.missed(name) && !self.unwatched.contains(name) && !lasting.is_zero() {
+                self.out.remark(&format!(
+                    "{name}: no monitoring host looked at it in the {} s after its maintenance page was gone, so its \
+                     application's own health decided",
+                    lasting.as_secs()
+                ));
+            }
+            if let Err(failure) = eyes.last_word(name) {
                 self.unwell(so_far, one.target, failure);
             }
         }

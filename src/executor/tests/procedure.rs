@@ -274,3 +274,19 @@ fn what_watches_is_asked_without_a_lock() {
     });
     assert_eq!(files, Some(Ok(serde_json::json!([]))));
 }
+
+#[test]
+fn who_asks_twice_gets_two_answers_and_not_one_that_is_remembered() {
+    let mut host = applied();
+    host.fake.answer(&["curl"], 0, "{\"status\": \"success\", \"data\": 1}\n200", "");
+    let (ended, _) = host.converse(|control| {
+        for _ in 0..2 {
+            control.send(ToHost::AskMonitoring(Question::Running));
+            control.until(|event| matches!(event, FromHost::Monitoring { answer: Ok(_), .. }));
+        }
+        control.end();
+    });
+    ended.unwrap();
+    let asked = host.fake.asked().into_iter().filter(|question| question.contains("runtimeinfo")).count();
+    assert_eq!(asked, 2);
+}

@@ -147,7 +147,7 @@ impl Fake {
     fn change<T>(&mut self, what: String, act: impl FnOnce(&mut Fake) -> Result<T>) -> Result<T> {
         let number = self.changes.len();
         self.changes.push(what);
-        self.answers.get_mut().1.clear();
+        self.forget();
         let lost = || Failure::operation("the host was cut off");
         match self.fault {
             Some(Fault::Before(at)) if number >= at => Err(lost()),
@@ -222,6 +222,10 @@ impl Machine for Fake {
         assert!(after == self.world, "the question `{}` changed the host", command.argv.join(" "));
         self.answers.borrow_mut().1.insert(command.clone(), answer.clone());
         Ok(answer)
+    }
+
+    fn forget(&mut self) {
+        self.answers.get_mut().1.clear();
     }
 
     /// A model of a program answers once and is gone: nobody can talk with it.
