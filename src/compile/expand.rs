@@ -8,7 +8,6 @@ use crate::compile::parts::in_parts;
 use crate::compile::values::{CarryingHost, FileValues, HealthValues, HostValues, TenantValues};
 use crate::compile::{Book, elements, watch};
 use crate::failure::Result;
-use crate::inventory::types::Role;
 use crate::inventory::{Body, Inventory, TenantPlan, zones};
 use crate::playbook::{self, Each, Named, On, Play, Playbook, Problem, Problems, Step, Values, named};
 use crate::resources::Resource;
@@ -134,10 +133,11 @@ impl Scene<'_> {
     fn of_hosts(&self) -> Result<Vec<(Each, Element)>> {
         let carried = elements::carried(self.inventory)?;
         let zones: Vec<String> = self.zones.iter().flat_map(|scene| scene.names(self.inventory)).collect();
+        let watchers = self.inventory.watchers();
         let element = |(name, host): (&String, &HostValues)| {
             let tenants = carried.get(name.as_str()).cloned().unwrap_or_default();
             let mut carrying = elements::carrying_host(host, tenants, &zones);
-            if host.roles.contains(&Role::Monitoring) && self.inventory.consortium.monitoring.is_some() {
+            if watchers.contains(name.as_str()) {
                 carrying.watch = Some(watch::watch(self.inventory, &zones, |body, plan| self.health(body, plan))?);
             }
             Ok((Each::Host, self.host(name, carrying)?))

@@ -27,10 +27,10 @@ pub mod zones;
 
 pub use load::{Loaded, Trees, load, load_with};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use types::{Application, Consortium, Host, Member, Rollout, SizeClass, Tenant};
+use types::{Application, Consortium, Host, Member, Role, Rollout, SizeClass, Tenant};
 
 /// A whole inventory that has passed every check: merged with what it includes and with all defaults.
 #[derive(Debug, Clone)]
@@ -54,6 +54,14 @@ pub struct Inventory {
     pub authority: Option<String>,
     /// SHA-256 (hex) over all files that were read, names and contents: two inventories with one digest are the same.
     pub digest: String,
+}
+
+impl Inventory {
+    /// The hosts that watch all others; none when the consortium has no `monitoring:`.
+    pub fn watchers(&self) -> BTreeSet<&str> {
+        let watching = |host: &Host| host.roles.contains(&Role::Monitoring) && self.consortium.monitoring.is_some();
+        self.hosts.iter().filter(|(_, host)| watching(host)).map(|(name, _)| name.as_str()).collect()
+    }
 }
 
 /// A member with what follows from its file.

@@ -13,7 +13,7 @@ use crate::cli::{Global, Monitoring, Way};
 use crate::failure::{Failure, Result};
 use crate::fleet::{Evidence, Monitored};
 use crate::inventory::Inventory;
-use crate::inventory::types::{self, Role};
+use crate::inventory::types;
 use crate::prometheus::Question;
 use crate::report::{Out, Progress};
 
@@ -35,8 +35,7 @@ pub(super) fn watchers(inventory: &Inventory) -> Result<(&types::Monitoring, BTr
         Failure::inventory("nothing is watched: consortium.yml has no `monitoring:`")
             .hint("docs/monitoring.md says what it holds; `monitoring: {}` begins with the defaults")
     })?;
-    let watching = inventory.hosts.iter().filter(|(_, host)| host.roles.contains(&Role::Monitoring));
-    let hosts: BTreeSet<&str> = watching.map(|(name, _)| name.as_str()).collect();
+    let hosts = inventory.watchers();
     if hosts.is_empty() {
         return Err(Failure::inventory("no host has the role `monitoring`").hint("give it to one in hosts.yml"));
     }

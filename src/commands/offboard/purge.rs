@@ -17,7 +17,7 @@ use crate::evidence::{DeletionRecord, LeftRecord, Record, clock};
 use crate::failure::{Failure, Kind, Result};
 use crate::inventory::diagnostics::counted;
 use crate::inventory::names::tenant_id;
-use crate::inventory::types::{Host, Role, Status};
+use crate::inventory::types::{Role, Status};
 use crate::inventory::{Body, Inventory, select, zones};
 use crate::protocol::{Act, Acted, Forget, Mode, Stays};
 use crate::report::{HostState, Out, typed};
@@ -205,16 +205,17 @@ fn forgotten(
     words.sort();
     words.dedup();
     let mut worst = None;
-    let watches = |host: &Host| host.roles.contains(&Role::Monitoring) && inventory.consortium.monitoring.is_some();
+    let watchers = inventory.watchers();
     // Who watches comes last: what it forgets it would learn again of a host that still tells of it.
-    let (last, first): (Vec<_>, Vec<_>) = inventory.hosts.iter().partition(|(_, host)| watches(host));
+    let (last, first): (Vec<_>, Vec<_>) =
+        inventory.hosts.iter().partition(|(name, _)| watchers.contains(name.as_str()));
     for (name, host) in first.into_iter().chain(last) {
         let task = Forget {
             code: body.code.clone(),
             // Also of an application that it had once.
             tenants: inventory.applications.keys().map(|application| tenant_id(&body.code, application)).collect(),
             zone: zone.clone().filter(|_| host.roles.contains(&Role::Dns)),
-            watches: watches(host),
+            watches: watchers.contains(name.as_str()),
             words: words.clone(),
         };
         let acted = procedure.act(name, &subject, Act::Forget(Box::new(task)), SecretTable::default());

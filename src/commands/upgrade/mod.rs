@@ -132,8 +132,7 @@ fn begin<'a>(
         let plan = body.tenants.values().find(|plan| plan.application == tenant.application);
         hosts.extend(plan.iter().flat_map(|plan| [plan.application_host.as_str(), plan.database_host.as_str()]));
     }
-    let watching = walk::watchers(inventory);
-    hosts.extend(watching.iter().map(String::as_str));
+    hosts.extend(inventory.watchers());
     let procedure = Procedure::begin(inventory, way, verb, owners(tenants), &hosts, out)?;
     let control = control_host(inventory).ok_or_else(|| Failure::inventory("no host has the role `control`"))?;
     let evidence = procedure.evidence(control, NEWEST)?;

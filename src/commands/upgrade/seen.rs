@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::target::Target;
-use super::walk::{Run, watchers};
+use super::walk::Run;
 use crate::failure::{Failure, Result};
 use crate::monitoring::{Glance, at_tenants, glance};
 
@@ -23,7 +23,7 @@ pub(super) struct Eyes {
 impl Eyes {
     /// Looks for the first time.
     pub(super) fn open(run: &Run, targets: &[Target]) -> Eyes {
-        let hosts = watchers(run.inventory).into_iter().collect();
+        let hosts = run.inventory.watchers().into_iter().map(str::to_string).collect();
         let mut eyes = Eyes { hosts, ..Eyes::default() };
         let names: Vec<&str> = targets.iter().map(Target::name).collect();
         eyes.before = eyes.glance(run, &names).alerts;

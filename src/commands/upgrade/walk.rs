@@ -12,7 +12,7 @@ use crate::commands::backup::verify::Prover;
 use crate::commands::procedure::{Answer as Acting, Procedure, Refused, unexpected};
 use crate::evidence::{UpgradeEnding, UpgradeRecord, clock};
 use crate::failure::{Failure, Result};
-use crate::inventory::types::{Role, Rollout};
+use crate::inventory::types::Rollout;
 use crate::inventory::{Inventory, edit};
 use crate::protocol::{Act, Acted};
 use crate::report::{Out, bytes};
@@ -65,15 +65,6 @@ fn blank(target: &Target) -> UpgradeRecord {
 /// The record of a tenant with which nothing could be begun.
 pub(super) fn nothing(target: &Target, why: &Failure) -> UpgradeRecord {
     UpgradeRecord { reason: Some(why.message.clone()), ..blank(target) }
-}
-
-/// The hosts that watch.
-pub(super) fn watchers(inventory: &Inventory) -> Vec<String> {
-    if inventory.consortium.monitoring.is_none() {
-        return Vec::new();
-    }
-    let hosts = inventory.hosts.iter().filter(|(_, host)| host.roles.contains(&Role::Monitoring));
-    hosts.map(|(name, _)| name.clone()).collect()
 }
 
 /// One tenant on its way.
@@ -245,17 +236,16 @@ impl<'r, 'a> Walk<'r, 'a> {
 
     /// Alerts that this causes are told to nobody. That they cannot be muted holds nothing up.
     fn silence(&mut self) {
-        let watching: Vec<String> = watchers(self.run.inventory);
-        for host in watching {
+        for host in self.run.inventory.watchers() {
             let act = Act::Silence {
                 application: self.target.tenant.application.clone(),
                 seconds: SILENCE,
                 reason: format!("{} to {}", self.target.from, self.target.to),
             };
-            match self.act(&host, act, SecretTable::default()) {
-                Ok(Acted::Silenced { id, .. }) => self.silences.push((host, id)),
-                Ok(other) => self.remark(&host, unexpected(&host, &other)),
-                Err(refused) => self.remark(&host, refused),
+            match self.act(host, act, SecretTable::default()) {
+                Ok(Acted::Silenced { id, .. }) => self.silences.push((host.to_string(), id)),
+                Ok(other) => self.remark(host, unexpected(host, &other)),
+                Err(refused) => self.remark(host, refused),
             }
         }
     }
@@ -407,7 +397,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     /// Frees its locks.
     pub(super) fn let_go(&mut self) {
         let mut hosts: BTreeSet<String> = self.old.live.hosts().map(str::to_string).collect();
-        hosts.extend(watchers(self.run.inventory));
+        hosts.extend(self.run.inventory.watchers().into_iter().map(str::to_string));
         self.run.procedure.release(hosts.iter().map(String::as_str), &self.target.tenant.subject);
     }
 
