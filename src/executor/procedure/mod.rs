@@ -33,6 +33,12 @@ use crate::upgrade;
 /// How long the host's lock is waited for: an apply may be at work on other tenants.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// And when the tenant may stand still until it is free: somebody may be reading the plan of that apply.
+const LONG_PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// Between two looks at whether somebody still waits.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// The acts of one conversation.
 pub struct Procedure<'a> {
     wire: &'a Wire,
@@ -95,9 +101,24 @@ impl<'a> Procedure<'a> {
 
     /// The lock of the host, for what an apply may be at work on too.
     fn host(&self, holder: &Holder) -> std::result::Result<Lock, Refusal> {
-        match lock::wait_or_say(&self.settings.lock(), holder, PATIENCE)? {
-            Taken::Held(lock) => Ok(lock),
-            Taken::Busy(other) => Err(Refusal::Busy(other)),
+        let stands_still = upgrade::VERBS.contains(&holder.verb.as_str());
+        let patience = if stands_still { LONG_PATIENCE } else { PATIENCE };
+        let begin = Instant::now();
+        let mut told = false;
+        loop {
+            match lock::wait_or_say(&self.settings.lock(), holder, LOOK)? {
+                Taken::Held(lock) => return Ok(lock),
+                Taken::Busy(other) if begin.elapsed() >= patience => return Err(Refusal::Busy(other)),
+                Taken::Busy(other) => {
+                    if !told {
+                        let id = format!("waiting for {} to be done with this host", lock::words(&other));
+                        self.wire.send(FromHost::Started { id })?;
+                        told = true;
+                    }
+                    // Whoever asked for it may be gone.
+                    self.wire.check()?;
+                }
+            }
         }
     }
 
