@@ -6,8 +6,9 @@ use super::seen::Eyes;
 use super::target::{Target, View};
 use super::walk::Run;
 use super::wave::SoFar;
+use crate::commands::procedure::{Answer, Refused};
 use crate::evidence::{UpgradeEnding, UpgradeRecord};
-use crate::failure::{Failure, Result};
+use crate::failure::Failure;
 use crate::health::Health;
 use crate::protocol::Act;
 use crate::resources::SecretTable;
@@ -47,13 +48,15 @@ impl Run<'_> {
             let mut still = Vec::new();
             for one in well {
                 let name = one.target.name();
-                let found = self.is_well(&one).and_then(|()| match self.unwatched.contains(name) {
-                    true => Ok(()),
-                    false => eyes.judge(name, one.opened, &glance),
-                });
-                match found {
-                    Ok(()) => still.push(one),
-                    Err(failure) => self.unwell(so_far, one.target, failure),
+                let watched = !self.unwatched.contains(name);
+                match self.is_well(&one) {
+                    Err(Refused::Lost(failure)) => self.unreachable(so_far, one.target, failure),
+                    Err(Refused::Failed(failure)) => self.unwell(so_far, one.target, failure),
+                    // A backup has it, as one may at any time: it is asked again.
+                    Ok(()) | Err(Refused::Busy(_)) => match eyes.judge(name, one.opened, &glance) {
+                        Err(failure) if watched => self.unwell(so_far, one.target, failure),
+                        _ => still.push(one),
+                    },
                 }
             }
             well = still;
@@ -73,14 +76,23 @@ impl Run<'_> {
         }
     }
 
-    fn is_well(&mut self, one: &Soaking) -> Result<()> {
+    fn is_well(&mut self, one: &Soaking) -> Answer<()> {
         let Some((host, health)) = &one.asked else { return Ok(()) };
         let subject = &one.target.tenant.subject;
         let act = Act::Ask(Health { patience: BLINK, ..health.clone() });
         let answer = self.procedure.act(host, subject, act, SecretTable::default());
         self.procedure.release([host.as_str()], subject);
-        answer?;
-        Ok(())
+        answer.map(drop)
+    }
+
+    /// It was upgraded, and nobody can say how it is: that counts as a failure, and takes nothing back.
+    fn unreachable(&mut self, so_far: &mut SoFar, target: &Target, failure: Failure) {
+        let failure = failure
+            .context(format!("{} cannot be asked any more while it soaks", target.name()))
+            .hint(format!("it was healthy on {} when its maintenance page went", target.to));
+        self.procedure.ended(&target.tenant.subject, &Err(failure.clone()));
+        so_far.came.kinds.push(failure.kind);
+        so_far.tally.bad();
     }
 
     /// It was upgraded, and is not healthy any more.
