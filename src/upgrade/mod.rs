@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use note::{Note, Phase, under_way};
+pub use note::{Note, Phase, brings_to_an_end, under_way};
 
 use crate::failure::{Failure, Result};
 use crate::machine::{Command, Machine, Ownership};
@@ -88,6 +88,8 @@ pub struct Begin {
     pub unit: String,
     /// The file that has nginx show the maintenance page as long as it is there.
     pub page: String,
+    /// It goes back to an older release.
+    pub back: bool,
 }
 
 /// What came of a step.
@@ -145,14 +147,20 @@ pub fn step(machine: &mut dyn Machine, tenant: &str, by: &str, release: Option<S
             if note.snapshot.is_none() {
                 return Err(Failure::operation(format!("{tenant}: there is no safety snapshot to come back to")));
             }
-            note::write(machine, tenant, &Note { phase: Phase::Switched, ..note })?;
+            note::write(machine, tenant, &Note { phase: Phase::Switched, opened: None, ..note })?;
         }
         Step::Words => return words(machine, &begun()?).map(Answer::Words),
         Step::Open => {
+            let note = begun()?;
+            let page = Path::new(&note.page);
+            if let Some(opened) = note.opened.filter(|_| note.phase == Phase::Opened)
+                && machine.stat(page)?.is_none()
+            {
+                return Ok(Answer::Done(opened));
+            }
             // Before the page goes: whoever finds this word goes on forward, and the gate was passed already.
-            let note = Note { phase: Phase::Opened, opened: Some(now), ..begun()? };
-            note::write(machine, tenant, &note)?;
-            machine.remove(Path::new(&note.page))?;
+            note::write(machine, tenant, &Note { phase: Phase::Opened, opened: Some(now), ..note.clone() })?;
+            machine.remove(page)?;
         }
         Step::End => {
             if let Some(note) = note {

@@ -39,6 +39,9 @@ pub struct Note {
     pub unit: String,
     /// The file that has nginx show the maintenance page.
     pub page: String,
+    /// It goes back to an older release.
+    #[serde(default)]
+    pub back: bool,
     /// How far it came.
     pub phase: Phase,
     /// Who began it.
@@ -62,12 +65,13 @@ pub struct Note {
 impl Note {
     /// Of what begins now.
     pub(super) fn new(begin: Begin, by: &str, began: i64) -> Note {
-        let Begin { from, to, unit, page } = begin;
+        let Begin { from, to, unit, page, back } = begin;
         Note {
             from,
             to,
             unit,
             page,
+            back,
             phase: Phase::Begun,
             by: by.to_string(),
             began,
@@ -80,12 +84,22 @@ impl Note {
 
     /// Says it to somebody who cannot go on because of it.
     pub fn words(&self, tenant: &str) -> String {
-        let application = tenant.split_once('-').map_or(tenant, |(_, application)| application);
         format!(
-            "an upgrade of {tenant} from {} to {}, begun by {}, was cut off: `comuni upgrade {application} --resume` brings \
-             it to an end",
-            self.from, self.to, self.by
+            "an upgrade of {tenant} from {} to {}, begun by {}, was cut off: `{}` brings it to an end",
+            self.from,
+            self.to,
+            self.by,
+            brings_to_an_end(tenant, self.back)
         )
+    }
+}
+
+/// The command that brings to an end what was cut off of a tenant on its way to another release, or `back` to an older one.
+pub fn brings_to_an_end(tenant: &str, back: bool) -> String {
+    let (owner, application) = tenant.split_once('-').unwrap_or((tenant, tenant));
+    match back {
+        true => format!("comuni rollback {application} --member {owner}"),
+        false => format!("comuni upgrade {application} --resume"),
     }
 }
 

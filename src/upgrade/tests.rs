@@ -12,6 +12,7 @@ fn begin() -> Step {
         to: "1.1.0".to_string(),
         unit: "comuni-c_e707-albo.service".to_string(),
         page: SHOWN.to_string(),
+        back: false,
     })
 }
 
@@ -88,4 +89,32 @@ fn a_note_that_is_damaged_is_no_note() {
     let path = Path::new("/var/lib/comuni/upgrade/c_e707-albo.json");
     host.write(path, b"{", &crate::machine::PRIVATE_FILE).unwrap();
     assert!(takes(&mut host, &Step::Stop).unwrap_err().message.contains("is damaged"));
+}
+
+#[test]
+fn who_opens_again_learns_when_it_was_opened_unless_the_page_was_still_there() {
+    let mut host = host();
+    for one in [begin(), Step::Close { silences: Vec::new() }, Step::Saved { snapshot: "a".repeat(64) }, Step::Switch] {
+        takes(&mut host, &one).unwrap();
+    }
+    let first = takes(&mut host, &Step::Open).unwrap();
+    host.world.now += 36_000;
+    assert_eq!(takes(&mut host, &Step::Open).unwrap(), first, "people have written for ten hours");
+    // The host died between its note and the page.
+    host.with_file(SHOWN, "", 0o644);
+    let Answer::Done(now) = takes(&mut host, &Step::Open).unwrap() else { panic!() };
+    assert_eq!((now, under_way(&host, TENANT).unwrap().unwrap().opened), (host.world.now, Some(now)));
+    // Who goes back all the same says so first: nobody must go forward from there.
+    takes(&mut host, &Step::Switch).unwrap();
+    let note = under_way(&host, TENANT).unwrap().unwrap();
+    assert_eq!((note.phase, note.opened), (Phase::Switched, None));
+}
+
+#[test]
+fn a_way_back_is_brought_to_an_end_by_the_command_that_began_it() {
+    let mut host = host();
+    let Step::Begin(begin) = begin() else { panic!() };
+    takes(&mut host, &Step::Begin(Begin { back: true, ..begin })).unwrap();
+    let words = under_way(&host, TENANT).unwrap().unwrap().words(TENANT);
+    assert!(words.contains("`comuni rollback albo --member c_e707` brings it to an end"), "{words}");
 }

@@ -33,7 +33,7 @@ pub fn release(host: &str) -> String {
 }
 
 /// Somebody of the office publishes an act, on the host.
-fn publish(host: &str, subject: &str) {
+pub fn publish(host: &str, subject: &str) {
     on(
         host,
         &format!(

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::backup::{TENANT, seeded};
-use crate::cut_off::{drawn, is_step, kill_here, kill_host_halves, steps, takes_all, watched};
+use crate::cut_off::{drawn, is_step, kill_here, kill_host_halves, killed_at, steps, takes_all, watched};
 use crate::harness::{Lab, Undo, broken, eventually, https, lab_does, on, root, tries_on};
-use crate::upgrade::{SITE, content, policy, record, release, to_the_first, upgrade, when_free};
+use crate::upgrade::{SITE, content, policy, publish, record, release, to_the_first, upgrade, when_free};
 
 /// An upgrade that nothing befalls has at least so many moments at which something can.
 pub const STEPS: usize = 20;
@@ -328,6 +328,44 @@ fn a_migration_that_is_killed_at_its_begin_in_its_middle_or_at_its_end_brings_th
         assert!(release(host).contains("1.0.0"), "{moment:?}");
         drop(policy);
         lab.is_converged();
+    }
+}
+
+/// A way back that takes its data back too has at least so many moments.
+const BACK: usize = 12;
+
+#[test]
+fn a_way_back_with_its_data_that_is_cut_off_ends_on_the_one_release_or_the_other_with_what_belongs_to_it() {
+    let (lab, host) = seeded();
+    let back = ["rollback", "albo", "--member", "lozza", "--yes"];
+    for step in steps(|drawn| [1 + drawn % BACK]) {
+        to_the_first(lab, host);
+        let policy = policy(lab, "healthy_seconds: 1, soak_seconds: 1");
+        let old = content(host);
+        upgrade(lab, "2.0.0").ends_with(0);
+        publish(host, "scritto sulla 2");
+        let new = content(host);
+        assert_ne!(old, new);
+        let was_killed = killed_at(lab, &back, step, is_moment, kill_here);
+        if was_killed {
+            let run = when_free(lab, &back);
+            println!("killed at step {step}: the next run ended with {}", run.status);
+            if run.status != 0 {
+                let run = run.says("runs 2.0.0 as before").ends_with(1);
+                assert!(release(host).contains("2.0.0"), "{}", run.text());
+                assert_eq!(content(host), new, "{}", run.text());
+                when_free(lab, &back).ends_with(0);
+            }
+        }
+        assert!(release(host).contains("1.0.0"));
+        assert_eq!(content(host), old);
+        assert_eq!(https(lab, host, SITE, "/health").0, "200");
+        drop(policy);
+        lab.is_converged();
+        if !was_killed {
+            assert!(step > BACK, "there are at least {BACK} steps, not {step}");
+            break;
+        }
     }
 }
 

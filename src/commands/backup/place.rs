@@ -26,6 +26,8 @@ pub(in crate::commands) struct InPlace<'a> {
     pub(in crate::commands) confirm: Option<String>,
     /// What is there is backed up first.
     pub(in crate::commands) safety: bool,
+    /// One that was cut off is brought to its end, and this one is done all the same: it may be another one.
+    pub(in crate::commands) in_any_case: bool,
 }
 
 /// What came of it.
@@ -50,7 +52,7 @@ impl InPlace<'_> {
         let (chosen, settled) = self.choose(wanted)?;
         if let Some(settled) = settled {
             self.say(&self.live.host, &settled.words);
-            if settled.restored {
+            if settled.restored && !self.in_any_case {
                 self.start()?;
                 self.out.remark("that restore is done; run the same command again to restore once more");
                 return Ok(None);

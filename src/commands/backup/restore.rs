@@ -226,6 +226,7 @@ impl Walk<'_> {
             until,
             confirm: self.wanted.confirm.clone(),
             safety: !self.wanted.without_safety_backup,
+            in_any_case: false,
         };
         let Some(Outcome { chosen, report, kept, stopped, differing }) = place.whole(which)? else { return Ok(()) };
         let subject = &live.subject;

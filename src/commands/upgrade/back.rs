@@ -7,33 +7,43 @@ use crate::commands::backup::place::InPlace;
 use crate::commands::procedure::{Answer as Acting, Refused};
 use crate::evidence::{UpgradeEnding, UpgradeRecord, clock};
 use crate::failure::{Failure, Result};
-use crate::upgrade::Step;
+use crate::upgrade::{Step, brings_to_an_end};
 
 impl Walk<'_, '_> {
     /// Nothing was stopped yet: what was laid beside goes.
     pub(super) fn never_mind(mut self, refused: Refused) -> (UpgradeRecord, Result<()>) {
+        let (_, failure) = self.cleared(refused);
+        self.ended(UpgradeEnding::NotBegun, Err(failure))
+    }
+
+    /// Whether nothing is under way any more, with the failure and what became of it.
+    pub(super) fn cleared(&mut self, refused: Refused) -> (bool, Failure) {
         let lost = matches!(refused, Refused::Lost(_));
-        let failure = Failure::from(refused);
+        let failure = Failure::from(refused).hint("nothing was stopped: the tenant runs as before");
+        let hint = self.resume_hint();
         if lost {
-            let hint = self.resume_hint();
-            return self.ended(
-                UpgradeEnding::NotBegun,
-                Err(failure.hint("nothing was stopped: the tenant runs as before").hint(hint)),
-            );
+            return (false, failure.hint(hint));
         }
         self.unsilence();
+        match self.step(Step::End) {
+            Ok(_) => {
+                self.tidy();
+                (true, failure)
+            }
+            Err(second) => (false, failure.hint(Failure::from(second).message).hint(hint)),
+        }
+    }
+
+    /// Takes away what the old release does not have. That it stays takes nothing from anybody.
+    fn tidy(&mut self) {
         let stay = self.old.release_ids();
-        let cleared = self.retire(&stay).and_then(|()| self.step(Step::End));
-        let failure = failure.hint("nothing was stopped: the tenant runs as before");
-        let failure = match cleared {
-            Ok(_) => failure,
-            Err(second) => failure.hint(format!(
-                "what was laid beside is still there ({}): {}",
-                Failure::from(second).message,
-                self.resume_hint()
-            )),
-        };
-        self.ended(UpgradeEnding::NotBegun, Err(failure))
+        if let Err(refused) = self.retire(&stay) {
+            self.run.out.remark(&format!(
+                "{}: a release that it does not run is left on a host, until the next upgrade or apply: {}",
+                self.target.name(),
+                Failure::from(refused)
+            ));
+        }
     }
 
     /// The tenant goes back by itself, and is proven healthy.
@@ -90,11 +100,10 @@ impl Walk<'_, '_> {
             }
         }
         self.ask(None, None)?;
-        self.unsilence();
-        let stay = self.old.release_ids();
-        self.retire(&stay)?;
         let opened = self.step(Step::End)?;
         self.record.opened = self.record.closed.map(|_| opened);
+        self.unsilence();
+        self.tidy();
         Ok(())
     }
 
@@ -124,6 +133,7 @@ impl Walk<'_, '_> {
             until: clock::now().as_second() + i64::from(self.run.policy.keep_days) * 86_400,
             confirm: Some(self.target.name().to_string()),
             safety: false,
+            in_any_case: true,
         };
         let wanted = Wanted {
             tenant: self.target.name().to_string(),
@@ -142,8 +152,8 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn resume_hint(&self) -> String {
-        format!("comuni upgrade {} --resume brings it to an end", self.target.tenant.application)
+    pub(super) fn resume_hint(&self) -> String {
+        format!("{} brings it to an end", brings_to_an_end(self.target.name(), self.target.goes_back()))
     }
 }
 

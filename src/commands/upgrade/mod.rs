@@ -4,6 +4,7 @@ mod announce;
 mod asked;
 mod back;
 mod came;
+mod forward;
 mod gate;
 mod kept;
 mod look;

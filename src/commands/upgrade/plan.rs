@@ -13,6 +13,7 @@ use crate::inventory::diagnostics::counted;
 use crate::report::json::{Object, UpgradeLine};
 use crate::report::{Out, table};
 use crate::rollout::{Path, Waves, path};
+use crate::upgrade::Phase;
 
 /// What is to be done.
 pub(super) struct Plan {
@@ -85,7 +86,10 @@ pub(super) fn make(
             let way = path(name, application, &note.from, &note.to)
                 .unwrap_or(Path { releases: vec![note.to.clone()], reversible: false });
             plan.cut_off.push((target(&note.from, &note.to, way), found.clone()));
-            runs = if note.phase == crate::upgrade::Phase::Opened { note.to.clone() } else { note.from.clone() };
+            if note.phase == Phase::Opened && note.back {
+                continue;
+            }
+            runs = if note.phase == Phase::Opened { note.to.clone() } else { note.from.clone() };
         }
         let way = path(name, application, &runs, &to)?;
         if way.releases.is_empty() {

@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 
 use super::look::{self, Found};
 use super::target::Target;
-use super::walk::Walk;
 use super::{begin, kept, tenants};
 use crate::cli::{Global, Rollback};
 use crate::commands::inventory::read;
@@ -14,6 +13,7 @@ use crate::inventory::{Inventory, select, version};
 use crate::report::json::Object;
 use crate::report::{Out, agreement, typed};
 use crate::rollout::{Path, path};
+use crate::upgrade::Note;
 
 /// # Errors
 /// Exit 1 when it failed and the tenant is as before; 5 when no upgrade of it is recorded; 6 when somebody else is at it; 64
@@ -30,10 +30,11 @@ pub(in crate::commands) fn run(global: &Global, options: &Rollback, out: &Out) -
     let store = crate::commands::secrets::open(&inventory, &options.way.identity)?;
     let mut begun = begin(&inventory, &store, "rollback", &tenants, &options.way, out)?;
     let found = look::all(&mut begun.run.procedure, &tenants, out).remove(&tenant.subject.tenant);
-    let agreed = found
-        .unwrap_or_else(|| Err(Failure::operation("the host did not answer")))
-        .and_then(|found| way(&inventory, tenant, &slug, &found, &begun.upgrades))
-        .and_then(|way| agree(&way, options.yes, out).map(|()| way));
+    let found = found.unwrap_or_else(|| Err(Failure::operation("the host did not answer")));
+    let agreed = found.and_then(|found| {
+        let way = way(&inventory, tenant, &slug, found, &begun.upgrades)?;
+        agree(&way, options.yes, out).map(|()| way)
+    });
     let way = match agreed {
         Ok(way) => way,
         Err(failure) => {
@@ -41,11 +42,12 @@ pub(in crate::commands) fn run(global: &Global, options: &Rollback, out: &Out) -
             return Err(failure);
         }
     };
-    let walked = Walk::new(&mut begun.run, &way.target).map(|walk| match &way.data {
-        None => walk.urgent().whole(),
-        Some(snapshot) => walk.urgent().with_data(snapshot.clone()).whole(),
+    let (record, result) = begun.run.walked(&way.target, |walk| match &way.how {
+        How::Code => walk.urgent().whole(),
+        How::Data(snapshot) => walk.urgent().with_data(snapshot.clone()).whole(),
+        How::CutOff(note) => walk.resume(note),
     });
-    let (record, result) = walked?;
+    let result = result.and_then(|()| way.is_there(&record));
     begun.run.procedure.ended(&tenant.subject, &result);
     out.object(&Object::Upgrade(record.clone()));
     let kind = result.err().map(|failure| failure.kind);
@@ -62,24 +64,52 @@ pub(in crate::commands) fn run(global: &Global, options: &Rollback, out: &Out) -
 /// How a tenant goes back.
 struct Way {
     target: Target,
-    /// The snapshot that its data become, when the code alone cannot go back.
-    data: Option<String>,
+    how: How,
     /// When its last upgrade was over.
     since: i64,
+}
+
+enum How {
+    /// The code alone.
+    Code,
+    /// With its data as they were in this snapshot.
+    Data(String),
+    /// A way back that was cut off is brought to an end.
+    CutOff(Box<Note>),
+}
+
+impl Way {
+    /// One that was cut off early is back where it came from.
+    fn is_there(&self, record: &UpgradeRecord) -> Result<()> {
+        if record.ending == UpgradeEnding::Done {
+            return Ok(());
+        }
+        let (name, from, to) = (self.target.name(), &self.target.from, &self.target.to);
+        Err(Failure::operation(format!("{name} runs {from} as before: its way back to {to} was cut off"))
+            .hint("the same command again begins anew"))
+    }
 }
 
 fn way(
     inventory: &Inventory,
     tenant: &crate::commands::backup::tenants::Tenant,
     slug: &str,
-    found: &Found,
+    found: Found,
     upgrades: &[UpgradeRecord],
 ) -> Result<Way> {
     let name = &tenant.subject.tenant;
-    if let Some(note) = &found.note {
-        return Err(Failure::operation(note.words(name)));
+    let target = |from: String, to: String, reversible: bool| {
+        let (tenant, slug) = (tenant.clone(), slug.to_string());
+        Target { tenant, slug, from, path: Path { releases: vec![to.clone()], reversible }, to }
+    };
+    if let Some(note) = found.note {
+        if !note.back {
+            return Err(Failure::operation(note.words(name)));
+        }
+        let target = target(note.from.clone(), note.to.clone(), false);
+        return Ok(Way { target, since: note.began, how: How::CutOff(Box::new(note)) });
     }
-    let runs = found.release.clone().unwrap_or_default();
+    let runs = found.release.unwrap_or_default();
     let done = |record: &&UpgradeRecord| {
         let well = matches!(record.ending, UpgradeEnding::Done | UpgradeEnding::DoneWithFaults);
         // Not what an earlier way back came from.
@@ -100,31 +130,28 @@ fn way(
     let forward = path(&tenant.application, application, &last.from, &runs)
         .unwrap_or(Path { releases: vec![runs.clone()], reversible: false });
     let reversible = forward.reversible;
-    let data = match (reversible, &last.snapshot) {
-        (true, _) => None,
-        (false, Some(snapshot)) => Some(snapshot.clone()),
+    let how = match (reversible, &last.snapshot) {
+        (true, _) => How::Code,
+        (false, Some(snapshot)) => How::Data(snapshot.clone()),
         (false, None) => {
             return Err(Failure::new(Kind::Stale, format!("of {name} no snapshot before its upgrade is recorded")));
         }
     };
-    let target = Target {
-        tenant: tenant.clone(),
-        slug: slug.to_string(),
-        from: runs,
-        to: last.from.clone(),
-        path: Path { releases: vec![last.from.clone()], reversible },
-    };
-    Ok(Way { target, data, since: last.opened.unwrap_or(last.ended) })
+    let target = target(runs, last.from.clone(), reversible);
+    Ok(Way { target, how, since: last.opened.unwrap_or(last.ended) })
 }
 
 fn agree(way: &Way, yes: bool, out: &Out) -> Result<()> {
     let (name, from, to) = (way.target.name(), &way.target.from, &way.target.to);
     let since = clock::local_time(way.since);
-    let (question, lost) = match &way.data {
-        None => {
+    let (question, lost) = match &way.how {
+        How::CutOff(note) => {
+            (format!("{name} was on its way back from {from} to {to} ({}): that is brought to an end.", note.by), false)
+        }
+        How::Code => {
             (format!("{name} goes back from {from} to {to}. Its data stay: nothing that was written is lost."), false)
         }
-        Some(snapshot) => (
+        How::Data(snapshot) => (
             format!(
                 "{name} goes back from {from} to {to}, and {to} does not work on the data of {from}.\n\
                  ALL THAT WAS WRITTEN SINCE {since} IS LOST TO IT: database and files become what they were in the snapshot {}.\n\

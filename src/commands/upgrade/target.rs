@@ -1,5 +1,6 @@
 //! One tenant, the release that it runs, the one that it shall run, and what differs between them on its hosts.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use crate::compile::{Selection, compile};
 use crate::failure::{Failure, Result};
 use crate::inventory::names::maintenance;
 use crate::inventory::types::Status;
-use crate::inventory::{Body, Inventory};
+use crate::inventory::{Body, Inventory, version};
 use crate::resources::Resource;
 use crate::rollout::Path;
 
@@ -34,6 +35,11 @@ impl Target {
 
     pub(super) fn name(&self) -> &str {
         &self.tenant.subject.tenant
+    }
+
+    /// To an older release.
+    pub(super) fn goes_back(&self) -> bool {
+        version::compare(&self.from, &self.to) == Ordering::Greater
     }
 
     /// Back from where this goes.
@@ -96,7 +102,6 @@ impl View {
 
     /// The release itself, on every host that has it: the one that runs it, and the one that proves backups with it.
     pub(super) fn release(&self) -> Vec<Catalog> {
-        let is_release = |entry: &Entry| matches!(entry.resource, Resource::Release(_));
         self.live.all.iter().map(|catalog| part(catalog, &is_release)).filter(is_some).collect()
     }
 
@@ -106,10 +111,13 @@ impl View {
         ids.collect()
     }
 
-    /// What is otherwise than on another release, by host; with the services that must stand still meanwhile.
+    /// What is otherwise than on another release, by host; with the services that must stand still meanwhile. The release
+    /// itself lies there before the tenant is stopped, also on hosts that have no part in it.
     pub(super) fn beside(&self, other: &View) -> Vec<Catalog> {
         let is_service = |entry: &Entry| matches!(entry.resource, Resource::Service(_));
-        let beside = |of: &Catalog| part(of, &|entry| is_service(entry) || !same(&other.live.all, &of.host, entry));
+        let beside = |of: &Catalog| {
+            part(of, &|entry| is_service(entry) || !(is_release(entry) || same(&other.live.all, &of.host, entry)))
+        };
         let worth = |catalog: &Catalog| catalog.entries.iter().any(|entry| !is_service(entry));
         self.live.all.iter().map(beside).filter(worth).collect()
     }
@@ -123,6 +131,10 @@ impl View {
 
 fn part(of: &Catalog, which: &dyn Fn(&Entry) -> bool) -> Catalog {
     Catalog { host: of.host.clone(), entries: of.entries.iter().filter(|entry| which(entry)).cloned().collect() }
+}
+
+fn is_release(entry: &Entry) -> bool {
+    matches!(entry.resource, Resource::Release(_))
 }
 
 fn is_some(catalog: &Catalog) -> bool {

@@ -1,6 +1,6 @@
 //! One tenant's upgrade: acts on its hosts in a fixed order, each noted on the host before it is done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::gate::Gate;
@@ -12,8 +12,8 @@ use crate::commands::backup::verify::Prover;
 use crate::commands::procedure::{Answer as Acting, Procedure, Refused, unexpected};
 use crate::evidence::{UpgradeEnding, UpgradeRecord, clock};
 use crate::failure::{Failure, Result};
+use crate::inventory::Inventory;
 use crate::inventory::types::Rollout;
-use crate::inventory::{Inventory, edit};
 use crate::protocol::{Act, Acted};
 use crate::report::{Out, bytes};
 use crate::resources::SecretTable;
@@ -21,7 +21,7 @@ use crate::secrets::Store;
 use crate::upgrade::{Answer, Begin, Note, Phase, Step};
 
 /// Alerts of the tenant are not told for so long; the silence is lifted before when all goes as it should.
-const SILENCE: u32 = 3600;
+pub(super) const SILENCE: u32 = 3600;
 
 /// What all tenants of a run share.
 pub(super) struct Run<'a> {
@@ -76,7 +76,7 @@ pub(super) struct Walk<'r, 'a> {
     pub(super) record: UpgradeRecord,
     /// What is on the host may be of the new release.
     pub(super) switched: bool,
-    silences: Vec<(String, String)>,
+    pub(super) silences: Vec<(String, String)>,
     /// A fresh backup is taken and proven before anything is touched.
     proven_first: bool,
     /// The snapshot that the data become, on a way back that throws away what was written since.
@@ -131,7 +131,8 @@ impl<'r, 'a> Walk<'r, 'a> {
         self.finish()
     }
 
-    /// Brings to an end what was cut off: forward behind the point of no return, back before it.
+    /// Brings to an end what was cut off: forward behind the point of no return, back before it. That it is back is a good
+    /// end.
     pub(super) fn resume(mut self, note: &Note) -> (UpgradeRecord, Result<()>) {
         self.record.began = note.began;
         self.record.closed = note.closed;
@@ -142,11 +143,15 @@ impl<'r, 'a> Walk<'r, 'a> {
             self.record.opened = note.opened;
             return self.finish();
         }
-        let cut_off = Failure::operation(format!("it was cut off (begun by {})", note.by));
-        match note.closed {
-            None => self.never_mind(Refused::Failed(cut_off)),
-            Some(_) => self.way_back(Refused::Failed(cut_off)),
+        let cut_off = Refused::Failed(Failure::operation(format!("it was cut off (begun by {})", note.by)));
+        if note.closed.is_none() {
+            let (clear, failure) = self.cleared(cut_off);
+            let (record, result) = self.ended(UpgradeEnding::NotBegun, Err(failure));
+            return (record, if clear { Ok(()) } else { result });
         }
+        let (record, result) = self.way_back(cut_off);
+        let back = record.ending == UpgradeEnding::WentBack;
+        (record, if back { Ok(()) } else { result })
     }
 
     fn begin(&mut self) -> Acting<()> {
@@ -155,6 +160,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             to: self.target.to.clone(),
             unit: self.old.live.unit.clone(),
             page: self.target.page(),
+            back: self.target.goes_back(),
         };
         self.step(Step::Begin(begin)).map(drop)
     }
@@ -169,12 +175,15 @@ impl<'r, 'a> Walk<'r, 'a> {
             .collect();
         for (at, catalog) in &all {
             self.send_archives(*at, catalog)?;
-            self.place(catalog)?;
         }
-        self.say(&format!("its hosts have {}", self.target.path.releases.join(" and ")));
         if self.proven_first {
             self.prove()?;
         }
+        // Last of all: who is at work on a host just now is met while the tenant still runs.
+        for (_, catalog) in &all {
+            self.place(catalog)?;
+        }
+        self.say(&format!("its hosts have {}", self.target.path.releases.join(" and ")));
         self.silence();
         Ok(())
     }
@@ -255,38 +264,6 @@ impl<'r, 'a> Walk<'r, 'a> {
         self.run.out.remark(&format!("{}: its alerts are told all the same ({host}): {failure}", self.target.name()));
     }
 
-    /// Prometheus asks it as the release that it runs now is asked. Where it does not, its alerts would be false: the silence
-    /// stays there, and ends by itself.
-    fn watch(&mut self) {
-        let catalogs = self.new.last().map(|view| view.watched_beside(&self.old)).unwrap_or_default();
-        for catalog in catalogs {
-            let Err(refused) = self.place(&catalog) else { continue };
-            let Target { from, slug, .. } = self.target;
-            self.silences.retain(|(host, _)| *host != catalog.host);
-            self.run.unwatched.insert(self.target.name().to_string());
-            self.run.out.remark(&format!(
-                "{}: {} still asks it for its health as {from} is asked, and keeps its alerts muted for up to {} minutes: {}; \
-                 `comuni apply --area monitoring --member {slug}` tells it",
-                self.target.name(),
-                catalog.host,
-                SILENCE / 60,
-                Failure::from(refused)
-            ));
-        }
-    }
-
-    /// The alerts are told again. That they are not ends by itself in any case.
-    pub(super) fn unsilence(&mut self) {
-        for (host, id) in std::mem::take(&mut self.silences) {
-            let act = Act::Unsilence { application: self.target.tenant.application.clone(), id: Some(id) };
-            if let Err(refused) = self.act(&host, act, SecretTable::default()) {
-                let failure = Failure::from(refused);
-                let name = self.target.name();
-                self.run.out.remark(&format!("{name}: the silence on {host} ends by itself only: {failure}"));
-            }
-        }
-    }
-
     /// From the maintenance page to the gate.
     fn exchange(&mut self) -> Acting<()> {
         let silences = self.silences.clone();
@@ -334,53 +311,6 @@ impl<'r, 'a> Walk<'r, 'a> {
         }
         self.ask(Some(at), None)?;
         self.say(&format!("migrated, started and healthy on {release} after {} s", began.elapsed().as_secs()));
-        Ok(())
-    }
-
-    /// The point of no return, and what is left to do behind it.
-    fn finish(mut self) -> (UpgradeRecord, Result<()>) {
-        match self.step(Step::Open) {
-            Ok(opened) => self.record.opened = self.record.opened.or(Some(opened)),
-            // It did not go, or nobody knows.
-            Err(refused) => return self.way_back(refused),
-        }
-        let outage = self.record.outage().map_or(String::new(), |seconds| format!(" after {seconds} s"));
-        self.say(&format!("answers again{outage}, on {}", self.target.to));
-        let done = self.behind();
-        let ending = if done.is_ok() { UpgradeEnding::Done } else { UpgradeEnding::DoneWithFaults };
-        let target = self.target;
-        let hint = |failure: Failure| {
-            failure.hint(format!("{} works on {}; the same command again does the rest", target.name(), target.to))
-        };
-        self.ended(ending, done.map_err(hint))
-    }
-
-    fn behind(&mut self) -> Result<()> {
-        let Target { tenant, slug, to, .. } = self.target;
-        let path = edit::set_release(&self.run.inventory.directory, slug, &tenant.application, to)?;
-        self.say(&format!("{} says {to}", path.display()));
-        self.watch();
-        self.backup("on its new release")?;
-        self.unsilence();
-        let wanted = self.new.last().map(View::release_ids).unwrap_or_default();
-        self.retire(&wanted)?;
-        self.step(Step::End)?;
-        let id = format!("upgraded:{}/{}:{}", tenant.application, self.target.from, to);
-        let host = self.host();
-        self.run.procedure.changed(&host, &tenant.subject, id);
-        Ok(())
-    }
-
-    /// Takes the releases away that the tenant runs no more.
-    pub(super) fn retire(&mut self, stay: &BTreeSet<(String, String)>) -> Acting<()> {
-        let all = self.new.iter().chain([&self.old]).flat_map(View::release_ids);
-        let mut hosts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (host, id) in all.filter(|one| !stay.contains(one)) {
-            hosts.entry(host).or_default().insert(id);
-        }
-        for (host, ids) in hosts {
-            self.act(&host, Act::Retire(ids.into_iter().collect()), SecretTable::default())?;
-        }
         Ok(())
     }
 

@@ -10,9 +10,10 @@ use super::seen::Eyes;
 use super::target::{self, Target};
 use super::walk::{self, Run, Walk};
 use crate::evidence::{UpgradeEnding, UpgradeRecord, clock};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::report::json::Object;
 use crate::rollout::{Tally, Waves};
+use crate::upgrade::{Note, Phase};
 
 /// How far a run has come, for all who are at work on it.
 pub(super) struct SoFar {
@@ -35,12 +36,7 @@ impl<'a> Run<'a> {
         }
         for (target, found) in &plan.cut_off {
             let Found { note: Some(note), .. } = found else { continue };
-            let (record, result) = self.walked(target, |walk| walk.resume(note));
-            // That it went back is no failure of this run: it comes again with the others.
-            let result = match record.ending {
-                UpgradeEnding::WentBack | UpgradeEnding::NotBegun => Ok(()),
-                _ => result,
-            };
+            let (record, result) = self.resumed(target, note);
             self.came(&mut so_far, target, record, result);
         }
         let mut eyes = Eyes::open(self, &plan.targets);
@@ -138,6 +134,30 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Brings to an end what was cut off. That it is back where it was is no failure: it comes again with the others. Who was
+    /// on the way back to an older release does not: somebody or something had a reason.
+    pub(super) fn resumed(&mut self, target: &Target, note: &Note) -> (UpgradeRecord, Result<()>) {
+        let (record, result) = match Walk::new(self, target) {
+            Ok(walk) => walk.resume(note),
+            Err(failure) => {
+                let ending = unresumed(note);
+                (UpgradeRecord { ending, closed: note.closed, ..walk::nothing(target, &failure) }, Err(failure))
+            }
+        };
+        if !(note.back && record.ending == UpgradeEnding::Done) {
+            return (record, result);
+        }
+        let failure = Failure::operation(format!(
+            "{} was on its way back from {} to {}, and is there now",
+            target.name(),
+            target.from,
+            target.to
+        ))
+        .hint("it is not upgraded in the same run: the same command again does that");
+        let reason = Some(failure.message.clone());
+        (UpgradeRecord { ending: UpgradeEnding::CodeBack, reason, ..record }, Err(failure))
+    }
+
     /// Tells and records how it ended for one tenant.
     pub(super) fn came(&mut self, so_far: &mut SoFar, target: &Target, record: UpgradeRecord, result: Result<()>) {
         if let Err(failure) = &result {
@@ -154,6 +174,15 @@ impl<'a> Run<'a> {
             self.out.remark(&format!("{}: what became of it is not recorded: {failure}", target.name()));
         }
         so_far.came.records.push(record);
+    }
+}
+
+/// How a tenant stands that nobody could go on with.
+fn unresumed(note: &Note) -> UpgradeEnding {
+    match (note.phase, note.closed) {
+        (Phase::Opened, _) => UpgradeEnding::DoneWithFaults,
+        (_, Some(_)) => UpgradeEnding::Down,
+        (_, None) => UpgradeEnding::NotBegun,
     }
 }
 
@@ -203,5 +232,26 @@ mod tests {
         assert_eq!(names(2), ["acd", "b"]);
         assert_eq!(names(1), ["acbd"]);
         assert!(lanes([].into_iter(), 16).is_empty());
+    }
+
+    #[test]
+    fn who_cannot_be_gone_on_with_is_told_as_what_its_note_says() {
+        let note = |phase, closed| Note {
+            from: "1.0.0".to_string(),
+            to: "1.1.0".to_string(),
+            unit: String::new(),
+            page: String::new(),
+            back: false,
+            phase,
+            by: String::new(),
+            began: 0,
+            closed,
+            opened: None,
+            snapshot: None,
+            silences: Vec::new(),
+        };
+        assert_eq!(unresumed(&note(Phase::Begun, None)), UpgradeEnding::NotBegun);
+        assert_eq!(unresumed(&note(Phase::Switched, Some(7))), UpgradeEnding::Down);
+        assert_eq!(unresumed(&note(Phase::Opened, Some(7))), UpgradeEnding::DoneWithFaults);
     }
 }

@@ -52,6 +52,7 @@ fn begun() -> Act {
         to: "1.1.0".to_string(),
         unit: "albo.service".to_string(),
         page: "/var/lib/comuni-maintenance/c_e863-albo".to_string(),
+        back: false,
     })))
 }
 
