@@ -166,12 +166,11 @@ impl Known<'_> {
 
     /// The last verification of a tenant that went as far as a restore or found damage; the last one when none did.
     fn proven(&self, tenant: &str) -> Option<&Verification> {
-        use crate::backup::ladder::{Level, Outcome};
         let of = || {
             let all = self.lines.iter().rev().filter_map(|line| line.record.verification.as_deref());
             all.filter(|found| found.tenant == tenant)
         };
-        of().find(|found| found.rung(Level::L4).is_some() || found.outcome == Outcome::Fail).or_else(|| of().next())
+        of().find(|found| found.tests_a_restore()).or_else(|| of().next())
     }
 
     fn zone(&self, body: &Body) -> Option<ZoneStatus> {

@@ -379,6 +379,11 @@ impl Verification {
         self.rungs.iter().find(|rung| rung.level == level)
     }
 
+    /// It says whether the backup comes back: it came as far as a restore, or found damage, which ends the climb before one.
+    pub fn tests_a_restore(&self) -> bool {
+        self.rung(Level::L4).is_some() || self.outcome == Outcome::Fail
+    }
+
     /// The first check that is the reason for the outcome.
     pub fn reason(&self) -> Option<(&Rung, &Check)> {
         let of = |rung: &'_ Rung| rung.checks.iter().position(|check| check.outcome == self.outcome);

@@ -16,7 +16,7 @@ use crate::inventory::{Body, Inventory, TenantPlan, register, zones};
 pub struct Known<'a> {
     /// The newest run of `onboard` of this body.
     pub run: Option<&'a Record>,
-    /// The newest restore test of each tenant that came as far as a restore, by the tenant.
+    /// The newest restore test of each tenant, by the tenant; damage that was found before a restore is one that failed.
     pub restores: BTreeMap<String, &'a Verification>,
     /// When the certificate of a tenant ends, in seconds since 1970, by the tenant.
     pub certificates: BTreeMap<String, i64>,

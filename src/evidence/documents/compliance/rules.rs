@@ -55,7 +55,7 @@ pub(super) const ALL: [Rule; 10] = [
     Rule {
         title: "ABSC 10.2.1, prova di ripristino",
         asks: "verifica periodica dell'utilizzabilità delle copie con un ripristino di prova",
-        measures: "ripristini del periodo confrontati con i dati di origine (L5 e oltre)",
+        measures: "ripristini del periodo confrontati con i dati di origine (L5 e oltre); un danno trovato prima di ripristinare è una prova negativa",
         judge: restored,
     },
     Rule {
@@ -141,6 +141,22 @@ impl<'a> Service<'a> {
         self.verifications.iter().filter(of).copied()
     }
 
+    /// Those of the period that say whether a copy comes back.
+    fn trials(&self) -> impl Iterator<Item = &'a Verification> + '_ {
+        self.verifications.iter().filter(|found| self.within(found.ended) && found.tests_a_restore()).copied()
+    }
+
+    /// The newest of the period that found out whether the repository can be opened and read, and where it is damaged: what
+    /// ends the climb below the levels that read it is an answer too, and who was kept from looking has none.
+    fn opened(&self) -> Option<(&'a Verification, Option<Level>)> {
+        self.verifications.iter().rev().filter(|found| self.within(found.ended)).find_map(|found| {
+            let damaged = found.rungs.iter().find(|rung| rung.level <= Level::L3 && rung.outcome == Outcome::Fail);
+            let read = [Level::L2, Level::L3].into_iter().filter_map(|level| found.rung(level));
+            let read = read.fold(Outcome::NotDue, |worst, rung| worst.worse(rung.outcome)) == Outcome::Pass;
+            (damaged.is_some() || read).then_some((*found, damaged.map(|rung| rung.level)))
+        })
+    }
+
     fn passed(&self, level: Level, since: i64) -> Option<(&'a Verification, Outcome)> {
         let mut looked =
             self.verifications.iter().rev().filter(|found| since <= found.ended && found.ended < self.period.end);
@@ -205,14 +221,16 @@ fn interval(service: &Service) -> Judged {
 }
 
 fn restored(service: &Service) -> Judged {
-    let all: Vec<&Verification> = service.restores().collect();
+    let all: Vec<&Verification> = service.trials().collect();
     let equal = |found: &&&Verification| {
         found.rung(Level::L5).is_some_and(|rung| rung.outcome == Outcome::Pass) && found.outcome != Outcome::Fail
     };
     match (all.last(), all.iter().rev().find(equal)) {
         (None, _) => nothing("nel periodo nessuna copia è stata ripristinata per prova"),
         (Some(last), _) if last.outcome == Outcome::Fail => {
-            judged(Verdict::Broken, "l'ultima prova è negativa".to_string(), record(last))
+            let damaged = last.rungs.iter().find(|rung| rung.outcome == Outcome::Fail);
+            let level = damaged.map_or(NOTHING, |rung| rung.level.name());
+            judged(Verdict::Broken, format!("l'ultima prova è negativa: danno a {level}"), record(last))
         }
         (Some(_), Some(found)) => judged(
             Verdict::Kept,
@@ -230,14 +248,16 @@ fn restored(service: &Service) -> Judged {
 }
 
 fn encrypted(service: &Service) -> Judged {
-    match service.passed(Level::L3, service.period.first).or_else(|| service.passed(Level::L2, service.period.first)) {
-        Some((found, Outcome::Pass)) => {
+    match service.opened() {
+        Some((found, None)) => {
             judged(Verdict::Kept, "repository cifrato, aperto con la chiave dell'ente".to_string(), record(found))
         }
-        Some((found, Outcome::Fail)) => {
-            judged(Verdict::Broken, "il repository non si legge con la chiave dell'ente".to_string(), record(found))
-        }
-        _ => nothing("nel periodo il repository non è stato aperto per prova"),
+        Some((found, Some(level))) => judged(
+            Verdict::Broken,
+            format!("danno a {level}: il repository non si legge per intero con la chiave dell'ente"),
+            record(found),
+        ),
+        None => nothing("nel periodo il repository non è stato aperto per prova"),
     }
 }
 

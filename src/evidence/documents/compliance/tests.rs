@@ -108,6 +108,18 @@ fn what_is_not_kept_is_said() {
         &[Outcome::Pass, Outcome::Pass, Outcome::Pass, Outcome::Pass, Outcome::Pass, Outcome::Fail],
     ));
     broken(&damaged, "ABSC 10.2.1");
+    // Damage ends the climb before a restore, or before anything is read.
+    for level in 0..4 {
+        let mut damaged = good();
+        let mut outcomes = [Outcome::Pass; 4];
+        outcomes[level] = Outcome::Fail;
+        damaged.verifications.push(verification(END - 10, &outcomes[..=level]));
+        broken(&damaged, "ABSC 10.2.1");
+        broken(&damaged, "ABSC 10.3.1");
+        // Whoever finds the repository busy later takes nothing back.
+        damaged.verifications.push(verification(END - 9, &[Outcome::Pass, Outcome::Pass, Outcome::Busy]));
+        broken(&damaged, "ABSC 10.3.1");
+    }
     // Down for four hours of one day.
     let mut down = good();
     down.days.get_mut("c_e707-albo").unwrap().insert(FIRST + DAY, 0.80);

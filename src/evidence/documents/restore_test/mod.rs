@@ -91,8 +91,7 @@ pub fn document(scope: &Scope, found: &[Verification]) -> Document {
     for tenant in &scope.tenants {
         let all = own.remove(tenant.tenant.as_str()).unwrap_or_default();
         // Daily looks without a restore are no tests; damage that they find is a test that failed.
-        let is_test = |one: &&Verification| one.rung(Level::L4).is_some() || one.outcome == Outcome::Fail;
-        let mut tests: Vec<&Verification> = all.iter().copied().filter(is_test).collect();
+        let mut tests: Vec<&Verification> = all.iter().copied().filter(|one| one.tests_a_restore()).collect();
         if scope.month.is_none() {
             tests = tests.split_off(tests.len().saturating_sub(1));
         }
