@@ -1,5 +1,7 @@
 //! One line: what of it belongs to a period, and who bears which part of that.
 
+use std::collections::BTreeSet;
+
 use super::{Belonging, Cents, Period, apportion};
 use crate::failure::{Failure, Result};
 use crate::inventory::types::{CostKind, CostLine, MemberKind, Sharing};
@@ -64,33 +66,29 @@ pub(super) fn reckon(
     let whole =
         Period::of(&line.from, &line.to).ok_or_else(|| told("its days are none of the calendar".to_string()))?;
     let all = Cents::parse(&line.net).ok_or_else(|| told(format!("`{}` is no amount", line.net)))?;
-    let Some((within, net)) = part(line, whole, all, period) else { return Ok(None) };
-    let bearers: Vec<(&Belonging<'_>, i64)> = everybody
+    let Some(Part { within, before, after }) = part(line, whole, all, period) else { return Ok(None) };
+    let net = after - before;
+    let bearers: Vec<(&Belonging<'_>, Period)> = everybody
         .iter()
         .filter(|one| line.application.as_ref().is_none_or(|name| one.body.member.applications.contains_key(name)))
-        .filter_map(|one| Some((one, one.days.and(within)?.days())))
+        .filter_map(|one| Some((one, one.days.and(within)?)))
         .collect();
     let mut shares = Vec::new();
-    for (one, days) in bearers {
+    for (one, days) in &bearers {
         shares.push(Share {
             slug: one.body.slug.clone(),
             basis: basis(id, line, one)?,
-            days,
+            days: days.days(),
             net: Cents(0),
             vat: Cents(0),
         });
     }
-    let mut left = net;
-    for share in &mut shares {
-        if let Basis::Agreed(agreed) = share.basis {
-            share.net = agreed.of(share.days, whole.days());
-            left = left - share.net;
-        }
-    }
-    if left < Cents(0) {
-        return Err(told("what is agreed with single members is more than the line".to_string())
-            .hint("lower the amounts of `agreed`, or correct `net`"));
-    }
+    let spans: Vec<(i64, i64)> = bearers.iter().map(|(_, days)| span(whole, *days)).collect();
+    as_agreed(&mut shares, &spans, all, whole.days()).ok_or_else(|| {
+        told("what is agreed with single members is more than the line".to_string())
+            .hint("lower the amounts of `agreed`, or correct `net`")
+    })?;
+    let left = net - shares.iter().map(|share| share.net).sum();
     let nobody = || {
         told("nobody bears it".to_string())
             .hint("no member of its days weighs anything: correct its days, its `application`, or what its rule counts")
@@ -106,7 +104,7 @@ pub(super) fn reckon(
             share.net += given;
         }
     }
-    let vat = net.percent(line.vat_percent);
+    let vat = after.percent(line.vat_percent) - before.percent(line.vat_percent);
     let weights: Vec<u128> = shares.iter().map(|share| u128::from(share.net.0.unsigned_abs())).collect();
     if vat > Cents(0) {
         let given = apportion(vat, &weights).ok_or_else(nobody)?;
@@ -115,15 +113,57 @@ pub(super) fn reckon(
     Ok(Some(LineAccount { id: id.to_string(), line: line.clone(), within, whole, net, vat, shares }))
 }
 
-/// The days and the amount that belong to a period: over periods that follow each other, the parts are the whole.
-fn part(line: &CostLine, whole: Period, all: Cents, period: Period) -> Option<(Period, Cents)> {
+/// What of a line belongs to a period. All amounts are cut where its net is: over periods that follow each other, the parts
+/// are the whole.
+struct Part {
+    within: Period,
+    /// What of the net comes before it.
+    before: Cents,
+    /// What of the net comes until its end.
+    after: Cents,
+}
+
+fn part(line: &CostLine, whole: Period, all: Cents, period: Period) -> Option<Part> {
     if line.kind == CostKind::OneOff {
-        return (period.first <= whole.first && whole.first <= period.last).then_some((whole, all));
+        let own = period.first <= whole.first && whole.first <= period.last;
+        return own.then_some(Part { within: whole, before: Cents(0), after: all });
     }
     let within = whole.and(period)?;
-    let until = |days| all.of(days, whole.days());
-    let before = whole.days_before(within.first);
-    Some((within, until(before + within.days()) - until(before)))
+    let (first, end) = span(whole, within);
+    Some(Part { within, before: all.of(first, whole.days()), after: all.of(end, whole.days()) })
+}
+
+/// Days of a line before some of its days, and until their end.
+fn span(whole: Period, days: Period) -> (i64, i64) {
+    let before = whole.days_before(days.first);
+    (before, before + days.days())
+}
+
+/// Gives every body what was agreed with it for its days. None when that is more than the line on any day.
+///
+/// Each takes its part of the cents that those before it have left, from the first day of the line on: so nobody's part depends
+/// on where a period ends, and all of them together are never a cent more than the net.
+fn as_agreed(shares: &mut [Share], spans: &[(i64, i64)], all: Cents, days: i64) -> Option<()> {
+    let is_agreed = |share: &Share| matches!(share.basis, Basis::Agreed(_));
+    let own = shares.iter().zip(spans).filter(|(share, _)| is_agreed(share));
+    // Between two of these days the same bodies are members.
+    let cuts: BTreeSet<i64> = own.flat_map(|(_, (first, end))| [*first, *end]).collect();
+    for (from, to) in cuts.iter().zip(cuts.iter().skip(1)) {
+        let (mut before, mut after, mut rest) = (all.of(*from, days), all.of(*to, days), all);
+        for (share, (first, end)) in shares.iter_mut().zip(spans) {
+            let Basis::Agreed(agreed) = share.basis else { continue };
+            if from < first || end < to {
+                continue;
+            }
+            if rest < agreed {
+                return None;
+            }
+            let (taken, taking) = (agreed.of(before.0, rest.0), agreed.of(after.0, rest.0));
+            share.net += taking - taken;
+            (before, after, rest) = (before - taken, after - taking, rest - agreed);
+        }
+    }
+    Some(())
 }
 
 /// What a basis weighs for a day.

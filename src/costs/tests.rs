@@ -119,10 +119,49 @@ fn periods_that_follow_each_other_bear_the_whole_line() {
         sum += reckon(&inventory, Period::parse(period).unwrap()).map_or(Cents(0), |account| account.lines[0].net);
     }
     assert_eq!(sum, Cents(1_000_000));
+    let years = |costs: &str| {
+        let inventory = with(&costs.replace("to: 2026-12-31", "to: 2028-12-31"));
+        ["2026", "2027", "2028"].map(|year| reckon(&inventory, Period::parse(year).unwrap()))
+    };
+    let of_thousand = line("share: equal").replace("10000.00", "1000.00");
+    let vat = years(&of_thousand).map(|account| account.unwrap().lines[0].vat);
+    assert_eq!(vat.into_iter().sum::<Cents>(), Cents(22_000));
+    let halves = line("share: equal, agreed: { lozza: \"50.00\", malnate: \"50.00\" }").replace("10000.00", "100.00");
+    let halves = years(&halves).map(|account| net(&account.unwrap(), "lozza"));
+    assert_eq!(halves.into_iter().sum::<Cents>(), Cents(5000));
     let once = with(&line("share: equal").replace("kind: fee", "kind: one_off"));
     let of = |period| reckon(&once, Period::parse(period).unwrap()).map(|account| account.lines[0].net);
     assert_eq!(of("2026-01-01..2026-01-31").unwrap(), Cents(1_000_000), "what is paid once belongs to its first day");
     assert_eq!(of("2026-02-01..2026-12-31").unwrap_err().kind, Kind::Inventory);
+}
+
+#[test]
+fn what_is_agreed_with_the_only_one_who_uses_it_is_the_line_in_each_of_its_years() {
+    let costs = line("application: albo, share: equal, agreed: { lozza: \"100.00\" }");
+    let mut inventory = with(&costs.replace("10000.00", "100.00").replace("to: 2026-12-31", "to: 2028-12-31"));
+    inventory.members.retain(|slug, _| slug == "lozza");
+    let of = |year| net(&reckon(&inventory, Period::parse(year).unwrap()).unwrap(), "lozza");
+    assert_eq!(["2026", "2027", "2028"].map(of), [Cents(3330), Cents(3331), Cents(3339)]);
+}
+
+#[test]
+fn what_is_agreed_may_be_the_whole_line_for_one_after_the_other_but_not_on_one_day() {
+    let mut inventory =
+        with(&line("share: equal, agreed: { lozza: \"10000.00\", malnate: \"10000.00\", varese: \"0.00\" }"));
+    inventory.members.retain(|slug, _| ["lozza", "malnate", "varese"].contains(&slug.as_str()));
+    let mut days = |slug: &str, since: &str, until: &str| {
+        let membership = &mut inventory.members.get_mut(slug).unwrap().member.membership;
+        (membership.since, membership.until) = (Some(since.to_string()), Some(until.to_string()));
+        reckon(&inventory, year())
+    };
+    days("lozza", "2020-01-01", "2026-06-30").unwrap_err();
+    let account = days("malnate", "2026-07-01", "2030-12-31").unwrap();
+    assert_eq!(
+        (net(&account, "lozza"), net(&account, "malnate"), net(&account, "varese")),
+        (Cents(495_890), Cents(504_110), Cents(0))
+    );
+    let failure = days("malnate", "2026-06-30", "2030-12-31").unwrap_err();
+    assert!(failure.message.contains("more than the line"), "{failure:?}");
 }
 
 #[test]
@@ -219,5 +258,41 @@ proptest! {
                 prop_assert_eq!(account.bodies.iter().map(BodyAccount::gross).sum::<Cents>(), line.net + line.vat);
             }
         }
+    }
+
+    #[test]
+    fn periods_that_follow_each_other_bear_vat_and_what_was_agreed_to_the_cent(
+        net in 0_u64..1_000_000, vat in 0_u32..=100, agreed in prop::collection::vec(0_u64..=100, 3),
+        (one, other) in (a_day(), a_day()), cuts in prop::collection::btree_set(a_day(), 0..6),
+    ) {
+        // Of each hundred parts of the line, so many: at most all of it.
+        let whole = agreed.iter().sum::<u64>().max(100);
+        let agreed: Vec<u64> = agreed.iter().map(|part| net * part / whole).collect();
+        let amount = |cents: u64| format!("\"{}.{:02}\"", cents / 100, cents % 100);
+        let bodies = ["lozza", "malnate", "varese"];
+        let all: Vec<String> =
+            bodies.iter().zip(&agreed).map(|(slug, cents)| format!("{slug}: {}", amount(*cents))).collect();
+        let inventory = with(&format!(
+            "lines: {{ a: {{ title: A, kind: fee, from: {}, to: {}, net: {}, vat_percent: {vat}, share: equal, agreed: {{ {} }} }} }}",
+            (&one).min(&other), (&one).max(&other), amount(net), all.join(", ")
+        ));
+        let mut first = Period::parse("2023").unwrap().first;
+        let mut sums = [Cents(0); 5];
+        let ends = cuts.iter().map(|day| day.parse().unwrap()).chain([Period::parse("2030").unwrap().last]);
+        for last in ends {
+            let period = Period { first, last };
+            first = last.tomorrow().unwrap();
+            // The line has no day in it.
+            let Ok(account) = reckon(&inventory, period) else { continue };
+            let line = &account.lines[0];
+            let own = bodies.map(|slug| line.shares.iter().find(|share| share.slug == slug).unwrap().net);
+            for (sum, part) in sums.iter_mut().zip([line.net, line.vat].into_iter().chain(own)) {
+                prop_assert!(part >= Cents(0));
+                *sum += part;
+            }
+        }
+        let own = agreed.iter().map(|cents| Cents(i64::try_from(*cents).unwrap()));
+        let net = Cents(i64::try_from(net).unwrap());
+        prop_assert_eq!(sums.to_vec(), [net, net.percent(vat)].into_iter().chain(own).collect::<Vec<_>>());
     }
 }
