@@ -85,7 +85,7 @@ pub fn document(inventory: &Inventory, body: &Body, known: &Known) -> Document {
         .map(|plan| {
             let tenant = tenant_id(&body.code, &plan.application);
             let title = inventory.applications.get(&plan.application).map_or(&plan.application, |of| &of.title);
-            Service::new(inventory, plan, format!("{title} ({tenant})"), tenant, known)
+            Service::new(inventory, body, plan, format!("{title} ({tenant})"), tenant, known)
         })
         .collect();
     let parts: Vec<(Verdict, Part)> = rules::ALL.iter().map(|rule| part(rule, &services)).collect();

@@ -7,7 +7,9 @@ use super::super::{NOTHING, duration, number};
 use super::{Known, Period, Verdict};
 use crate::backup::ladder::{Level, Outcome, Verification};
 use crate::backup::run::Run;
-use crate::inventory::{Inventory, TenantPlan};
+use crate::costs::membership;
+use crate::evidence::clock;
+use crate::inventory::{Body, Inventory, TenantPlan};
 
 const DAY: i64 = 86_400;
 
@@ -18,6 +20,8 @@ const SURVIVES: i64 = 92 * DAY;
 pub(super) struct Service<'a> {
     pub(super) title: String,
     period: &'a Period,
+    /// The first second of its body's membership, since 1970-01-01T00:00:00Z; `None` when it is no member yet.
+    member_since: Option<i64>,
     /// Complete backups and others, the oldest first; `None` when its host could not be asked.
     runs: Option<Vec<&'a Run>>,
     verifications: Vec<&'a Verification>,
@@ -49,7 +53,7 @@ pub(super) const ALL: [Rule; 10] = [
     Rule {
         title: "ABSC 10.1.1, copia almeno settimanale",
         asks: "una copia di sicurezza completa almeno ogni settimana",
-        measures: "il più lungo intervallo tra due copie complete che tocca il periodo",
+        measures: "il più lungo intervallo tra due copie complete che tocca il periodo; conta anche il tempo di adesione prima della prima registrata",
         judge: weekly,
     },
     Rule {
@@ -79,13 +83,13 @@ pub(super) const ALL: [Rule; 10] = [
     Rule {
         title: "SLI9, intervallo tra le copie",
         asks: "il tempo tra due copie di sicurezza complete",
-        measures: "il più lungo intervallo che tocca il periodo, confrontato con l'RPO pattuito",
+        measures: "il più lungo intervallo che tocca il periodo, anche prima della prima copia registrata, confrontato con l'RPO pattuito",
         judge: interval,
     },
     Rule {
         title: "SLI10, conservazione delle copie",
         asks: "per quanto tempo le copie sono conservate",
-        measures: "la copia più vecchia vista nel repository, confrontata con i giorni pattuiti",
+        measures: "la copia più vecchia vista nel repository nel periodo, confrontata con i giorni pattuiti",
         judge: kept,
     },
     Rule {
@@ -111,6 +115,7 @@ pub(super) const ALL: [Rule; 10] = [
 impl<'a> Service<'a> {
     pub(super) fn new(
         inventory: &Inventory,
+        body: &Body,
         plan: &TenantPlan,
         title: String,
         tenant: String,
@@ -121,6 +126,7 @@ impl<'a> Service<'a> {
         Service {
             title,
             period: &known.period,
+            member_since: membership(&body.member).map(|days| clock::of_italy(days.first.at(0, 0, 0, 0))),
             runs: runs.map(|runs| runs.iter().filter(|run| run.tenant == tenant).collect()),
             verifications: known.verifications.iter().filter(|found| found.tenant == tenant).collect(),
             days: known.days.get(&tenant),
@@ -163,13 +169,14 @@ impl<'a> Service<'a> {
         looked.find_map(|found| Some((*found, found.rung(level)?.outcome)))
     }
 
-    /// The longest time without a complete backup that touches the period, and how many there were in it. Nobody is
-    /// blamed for the time before the first one that is on record.
+    /// The longest time without a complete backup that touches the period, and how many there were in it. Where the first
+    /// one on record lies in the period, the time before it counts from the first day of membership.
     fn longest_gap(&self) -> Option<(i64, usize)> {
         let good: Vec<i64> = self.runs.as_ref()?.iter().filter(|run| run.is_good()).map(|run| run.began).collect();
         let last_before = good.iter().rev().find(|began| **began < self.period.first);
         let inside: Vec<i64> = good.iter().copied().filter(|began| self.within(*began)).collect();
-        let from = last_before.copied().or_else(|| inside.first().copied())?;
+        let joined = |first: i64| self.member_since.map_or(first, |since| since.max(self.period.first).min(first));
+        let from = last_before.copied().or_else(|| inside.first().copied().map(joined))?;
         let points = [from].into_iter().chain(inside.iter().copied()).chain([self.period.end]);
         let points: Vec<i64> = points.collect();
         Some((points.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0), inside.len()))
@@ -300,12 +307,9 @@ fn available(service: &Service) -> Judged {
 }
 
 fn kept(service: &Service) -> Judged {
-    let newest = service
-        .verifications
-        .iter()
-        .rev()
-        .find(|found| found.ended < service.period.end && !found.snapshots.is_empty());
-    let Some(found) = newest else { return nothing("nessuno ha guardato quali copie ci sono") };
+    let newest =
+        service.verifications.iter().rev().find(|found| service.within(found.ended) && !found.snapshots.is_empty());
+    let Some(found) = newest else { return nothing("nel periodo nessuno ha guardato quali copie ci sono") };
     let times: Vec<i64> = found.snapshots.iter().map(|known| known.time).collect();
     let oldest = times.iter().min().copied().unwrap_or(found.ended);
     let age = found.ended - oldest;

@@ -5,6 +5,7 @@ use crate::backup::ladder::{Level, Outcome, Rung};
 use crate::evidence::documents::page;
 use crate::evidence::documents::tests::golden;
 use crate::inventory::load;
+use crate::inventory::types::Status;
 
 const FIRST: i64 = 1_793_487_600; // 2026-11-01T00:00:00+01:00
 const DAY: i64 = 86_400;
@@ -181,6 +182,33 @@ fn a_month_before_the_first_backup_on_record_is_no_data() {
 }
 
 #[test]
+fn days_of_membership_before_the_first_backup_on_record_are_a_gap() {
+    let mut inventory = varese();
+    let mut late = good();
+    late.runs.get_mut("app2").unwrap().retain(|run| run.began >= FIRST + 10 * DAY);
+    let mut judged = |since: Option<&str>, status: Status| {
+        let membership = &mut inventory.members.get_mut("lozza").unwrap().member.membership;
+        (membership.since, membership.status) = (since.map(str::to_string), status);
+        let made = document(&inventory, &inventory.members["lozza"], &late);
+        ["ABSC 10.1.1", "SLI9"].map(|title| {
+            let part = made.parts.iter().find(|part| part.heading.starts_with(title)).unwrap();
+            (part.verdict.clone(), part.checks[0].detail.lines().next().unwrap().to_string())
+        })
+    };
+    for since in [Some("2026-10-31"), None] {
+        let [weekly, interval] = judged(since, Status::Active);
+        assert_eq!((weekly.0.as_str(), interval.0.as_str()), ("NON rispettato", "NON rispettato"), "{since:?}");
+        assert!(weekly.1.contains("intervallo più lungo 10 giorni"), "{}", weekly.1);
+    }
+    let [weekly, interval] = judged(Some("2026-11-09"), Status::Active);
+    assert_eq!((weekly.0.as_str(), interval.0.as_str()), ("rispettato", "NON rispettato"), "{}", interval.1);
+    for (since, status) in [("2026-11-11", Status::Active), ("2026-11-15", Status::Active)] {
+        assert_eq!(judged(Some(since), status)[1].0, "rispettato", "{since}");
+    }
+    assert_eq!(judged(None, Status::Joining)[1].0, "rispettato", "it is no member yet");
+}
+
+#[test]
 fn evidence_of_another_time_or_another_body_does_not_count() {
     let mut other = known();
     other.verifications =
@@ -189,7 +217,7 @@ fn evidence_of_another_time_or_another_body_does_not_count() {
     foreign.tenant = "c_e863-albo".to_string();
     other.verifications.insert(1, foreign);
     let made = of(&other);
-    for title in ["ABSC 10.2.1", "ABSC 10.4.1", "SLI12"] {
+    for title in ["ABSC 10.2.1", "ABSC 10.3.1", "ABSC 10.4.1", "SLI10", "SLI12"] {
         let part = made.parts.iter().find(|part| part.heading.starts_with(title)).unwrap();
         assert_eq!(part.verdict, NOTHING, "{title}: {}", made.text());
     }
