@@ -33,12 +33,13 @@ fn each_control_has_what_was_measured_behind_it_and_a_month_without_evidence_is_
         |title: &str| now.iter().find(|(heading, ..)| heading.starts_with(title)).unwrap_or_else(|| panic!("{title}"));
     for title in ["ABSC 10.1.1", "ABSC 10.2.1", "ABSC 10.3.1", "SLI9", "SLI13"] {
         let (_, verdict, behind) = told(title);
-        assert_eq!(verdict, "rispettato", "{title}: {behind}");
-        let evidence = if ["ABSC 10.1.1", "SLI9"].contains(&title) {
-            "prova: registro delle copie"
+        // Since when it is a member is not in its file, and its first backup is a fresh one.
+        let (wanted, evidence) = if ["ABSC 10.1.1", "SLI9"].contains(&title) {
+            ("rispettato con riserva", "prova: registro delle copie")
         } else {
-            "prova: verifica del"
+            ("rispettato", "prova: verifica del")
         };
+        assert_eq!(verdict, wanted, "{title}: {behind}");
         assert!(behind.contains(evidence), "{title}: {behind}");
     }
     assert_eq!(told("SLI12").1, "misurato");

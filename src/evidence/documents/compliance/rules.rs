@@ -7,7 +7,6 @@ use super::super::{NOTHING, duration, number};
 use super::{Known, Period, Verdict};
 use crate::backup::ladder::{Level, Outcome, Verification};
 use crate::backup::run::Run;
-use crate::costs::membership;
 use crate::evidence::clock;
 use crate::inventory::{Body, Inventory, TenantPlan};
 
@@ -20,7 +19,7 @@ const SURVIVES: i64 = 92 * DAY;
 pub(super) struct Service<'a> {
     pub(super) title: String,
     period: &'a Period,
-    /// The first second of its body's membership, since 1970-01-01T00:00:00Z; `None` when it is no member yet.
+    /// The first second of its body's membership, since 1970-01-01T00:00:00Z; `None` when the inventory does not say it.
     member_since: Option<i64>,
     /// Complete backups and others, the oldest first; `None` when its host could not be asked.
     runs: Option<Vec<&'a Run>>,
@@ -53,7 +52,7 @@ pub(super) const ALL: [Rule; 10] = [
     Rule {
         title: "ABSC 10.1.1, copia almeno settimanale",
         asks: "una copia di sicurezza completa almeno ogni settimana",
-        measures: "il più lungo intervallo tra due copie complete che tocca il periodo; conta anche il tempo di adesione prima della prima registrata",
+        measures: "il più lungo intervallo tra due copie complete che tocca il periodo; del tempo di adesione prima della prima registrata non c'è dato",
         judge: weekly,
     },
     Rule {
@@ -83,7 +82,7 @@ pub(super) const ALL: [Rule; 10] = [
     Rule {
         title: "SLI9, intervallo tra le copie",
         asks: "il tempo tra due copie di sicurezza complete",
-        measures: "il più lungo intervallo che tocca il periodo, anche prima della prima copia registrata, confrontato con l'RPO pattuito",
+        measures: "il più lungo intervallo che tocca il periodo, confrontato con l'RPO pattuito",
         judge: interval,
     },
     Rule {
@@ -122,11 +121,12 @@ impl<'a> Service<'a> {
         known: &'a Known,
     ) -> Service<'a> {
         let policy = &plan.tenant.backup;
+        let since = body.member.membership.since.as_deref().and_then(|day| day.parse::<jiff::civil::Date>().ok());
         let runs = known.runs.get(&plan.application_host);
         Service {
             title,
             period: &known.period,
-            member_since: membership(&body.member).map(|days| clock::of_italy(days.first.at(0, 0, 0, 0))),
+            member_since: since.map(|day| clock::of_italy(day.at(0, 0, 0, 0))),
             runs: runs.map(|runs| runs.iter().filter(|run| run.tenant == tenant).collect()),
             verifications: known.verifications.iter().filter(|found| found.tenant == tenant).collect(),
             days: known.days.get(&tenant),
@@ -169,38 +169,60 @@ impl<'a> Service<'a> {
         looked.find_map(|found| Some((*found, found.rung(level)?.outcome)))
     }
 
-    /// The longest time without a complete backup that touches the period, and how many there were in it. Where the first
-    /// one on record lies in the period, the time before it counts from the first day of membership.
-    fn longest_gap(&self) -> Option<(i64, usize)> {
+    /// The time without a complete backup. Where the first one on record lies in the period, nobody knows of the time of
+    /// membership before it.
+    fn gaps(&self) -> Option<Gaps> {
         let good: Vec<i64> = self.runs.as_ref()?.iter().filter(|run| run.is_good()).map(|run| run.began).collect();
-        let last_before = good.iter().rev().find(|began| **began < self.period.first);
+        let last_before = good.iter().rev().find(|began| **began < self.period.first).copied();
         let inside: Vec<i64> = good.iter().copied().filter(|began| self.within(*began)).collect();
-        let joined = |first: i64| self.member_since.map_or(first, |since| since.max(self.period.first).min(first));
-        let from = last_before.copied().or_else(|| inside.first().copied().map(joined))?;
-        let points = [from].into_iter().chain(inside.iter().copied()).chain([self.period.end]);
-        let points: Vec<i64> = points.collect();
-        Some((points.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0), inside.len()))
+        let from = last_before.or_else(|| inside.first().copied())?;
+        let member = self.member_since.map_or(self.period.first, |since| since.max(self.period.first));
+        let points: Vec<i64> = [from].into_iter().chain(inside.iter().copied()).chain([self.period.end]).collect();
+        Some(Gaps {
+            longest: points.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0),
+            backups: inside.len(),
+            unknown: if last_before.is_some() { 0 } else { (from - member).max(0) },
+        })
     }
 
     fn against(&self, limit: i64, limit_words: &str) -> Judged {
         let evidence = "registro delle copie della macchina dell'applicazione, concatenato con impronte";
-        match (&self.runs, self.longest_gap()) {
+        match (&self.runs, self.gaps()) {
             (None, _) => nothing("il registro delle copie non si è potuto leggere"),
             (Some(runs), None) if runs.iter().any(|run| self.period.end <= run.began) => {
                 nothing("le copie registrate sono tutte posteriori al periodo")
             }
             (Some(_), None) => judged(Verdict::Broken, "nessuna copia completa registrata".to_string(), evidence),
-            (Some(_), Some((gap, count))) => judged(
-                if gap <= limit { Verdict::Kept } else { Verdict::Broken },
+            (Some(_), Some(gaps)) => judged(
+                match gaps {
+                    Gaps { longest, .. } if limit < longest => Verdict::Broken,
+                    Gaps { unknown, .. } if limit < unknown => Verdict::Reserve,
+                    _ => Verdict::Kept,
+                },
                 format!(
-                    "copie complete: {}; intervallo più lungo {} ({limit_words})",
-                    number(count as u64),
-                    duration(gap)
+                    "copie complete: {}; intervallo più lungo {} ({limit_words}{})",
+                    number(gaps.backups as u64),
+                    duration(gaps.longest),
+                    match gaps.unknown {
+                        unknown if limit < unknown =>
+                            format!("; prima della prima copia registrata {} senza dati", duration(unknown)),
+                        _ => String::new(),
+                    }
                 ),
                 evidence,
             ),
         }
     }
+}
+
+/// The time without a complete backup that touches the period.
+struct Gaps {
+    /// The longest, in seconds.
+    longest: i64,
+    /// Complete backups of the period.
+    backups: usize,
+    /// Time of membership before the first backup on record, of which nothing is known, in seconds.
+    unknown: i64,
 }
 
 fn judged(verdict: Verdict, measured: String, evidence: impl Into<String>) -> Judged {
