@@ -24,7 +24,7 @@ pub(super) struct Walk {
     began: String,
     /// What was deleted of it, when this is a purge.
     pub(super) deletion: Option<DeletionRecord>,
-    /// Of its record, once there is one: a later one takes its place.
+    /// Of its record, once it was asked for: a later one takes its place.
     id: Option<String>,
 }
 
@@ -124,6 +124,18 @@ impl Walk {
         });
     }
 
+    /// The id that its record has or is going to have.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes for it.
+    pub(super) fn id(&mut self) -> Result<String> {
+        let id = match self.id.take() {
+            Some(id) => id,
+            None => Record::fresh_id()?,
+        };
+        Ok(self.id.insert(id).clone())
+    }
+
     /// Nothing failed, and nothing is open.
     pub(super) fn is_well(&self) -> bool {
         self.failed.is_none() && self.open.is_empty()
@@ -150,7 +162,7 @@ impl Walk {
         let revision = current(inventory)?;
         let of = InventoryRecord { revision: revision.text, dirty: revision.dirty, digest: inventory.digest.clone() };
         let mut record = Record::begin(self.verb, &operator(), of)?;
-        record.id = self.id.get_or_insert(record.id).clone();
+        record.id = self.id()?;
         record.started.clone_from(&self.began);
         record.steps.clone_from(&self.steps);
         record.deletion = self.deletion.clone().map(Box::new);
@@ -201,6 +213,7 @@ mod tests {
         walk.note("dns", &(10, Err(Failure::new(Kind::Pending, "the records must be set"))));
         let second = walk.record(&inventory).unwrap();
         assert_eq!((&first.id, &first.started), (&second.id, &second.started));
+        assert_eq!(walk.id().unwrap(), first.id);
         assert_eq!((first.exit_code, second.exit_code, second.steps.len()), (Some(0), Some(2), 2));
         assert_eq!(walk.row()[1..3], ["open".to_string(), "dns".to_string()]);
         walk.note("backup", &(10, Err(Failure::new(Kind::Partial, ""))));

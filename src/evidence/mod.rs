@@ -6,6 +6,7 @@ pub mod clock;
 mod deletion;
 pub mod documents;
 pub mod history;
+pub mod leaving;
 mod outbox;
 mod record;
 mod revision;

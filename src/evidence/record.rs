@@ -236,14 +236,10 @@ impl Record {
     /// # Errors
     /// When the operating system gives no random bytes for the id.
     pub fn begin(verb: &str, operator: impl Into<Who>, inventory: InventoryRecord) -> Result<Record> {
-        let mut id = [0_u8; 8];
-        OsRng
-            .try_fill_bytes(&mut id)
-            .map_err(|error| Failure::operation(format!("the operating system gives no random bytes: {error}")))?;
         Ok(Record {
             version: VERSION,
             kind: RecordKind::Run,
-            id: format!("{:016x}", u64::from_be_bytes(id)),
+            id: Record::fresh_id()?,
             verb: verb.to_string(),
             started: clock::iso(clock::now()),
             ended: None,
@@ -263,6 +259,18 @@ impl Record {
             steps: Vec::new(),
             exit_code: None,
         })
+    }
+
+    /// An id that no record has.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes for it.
+    pub fn fresh_id() -> Result<String> {
+        let mut id = [0_u8; 8];
+        OsRng
+            .try_fill_bytes(&mut id)
+            .map_err(|error| Failure::operation(format!("the operating system gives no random bytes: {error}")))?;
+        Ok(format!("{:016x}", u64::from_be_bytes(id)))
     }
 
     /// Says that the run ends now, with this exit code.

@@ -46,6 +46,14 @@ pub fn set_last_day(folder: &Path, member: &str, day: &str) -> Result<PathBuf> {
     write(&members(folder)?.join(format!("{member}.yml")), FRESH, &["membership", "until"], day)
 }
 
+/// Writes the id of the record of its handover into a body's file in this folder, never into an included one.
+///
+/// # Errors
+/// As [`pin_host_key`].
+pub fn set_handed_over(folder: &Path, member: &str, id: &str) -> Result<PathBuf> {
+    write(&members(folder)?.join(format!("{member}.yml")), FRESH, &["membership", "handed_over"], id)
+}
+
 /// The folder of the members' files, which a folder that includes another may not have yet.
 fn members(folder: &Path) -> Result<PathBuf> {
     let members = folder.join("members");
@@ -229,6 +237,30 @@ mod tests {
             ("membership: joining\n", None),
         ] {
             assert_eq!(set(before).as_deref(), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_handover_is_written_beside_the_status_and_stays_a_text() {
+        let set = |text: &str, id: &str| with_value(text, &["membership", "handed_over"], id);
+        for (before, id, after) in [
+            (
+                "membership: { status: leaving, until: 2026-11-28 } # ours\nname: Ne\n",
+                "00000000000000ab",
+                "membership: { handed_over: 00000000000000ab, status: leaving, until: 2026-11-28 } # ours\nname: Ne\n",
+            ),
+            (
+                "membership:\n  status: leaving   # since spring\n",
+                "1234567890123456",
+                "membership:\n  status: leaving   # since spring\n  handed_over: \"1234567890123456\"\n",
+            ),
+            (
+                "membership:\n  status: leaving\n  handed_over: 00000000000000ab\n",
+                "12345678901234e5",
+                "membership:\n  status: leaving\n  handed_over: \"12345678901234e5\"\n",
+            ),
+        ] {
+            assert_eq!(set(before, id).as_deref(), Some(after), "{before}");
         }
     }
 

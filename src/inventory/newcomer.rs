@@ -115,7 +115,12 @@ pub fn newcomer(inventory: &Inventory, loads: &mut BTreeMap<String, Load>, wish:
         istat: comune.map(|comune| comune.istat.to_string()),
         belfiore: comune.map(|comune| comune.belfiore.to_string()),
         code: wish.code.clone().filter(|_| comune.is_none()),
-        membership: Membership { status: Status::Joining, since: Some(wish.since.clone()), until: None },
+        membership: Membership {
+            status: Status::Joining,
+            since: Some(wish.since.clone()),
+            until: None,
+            handed_over: None,
+        },
         population: comune.and_then(|comune| comune.population).map(|residents| Population {
             residents,
             date: COUNTED.0.to_string(),

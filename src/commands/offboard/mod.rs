@@ -18,6 +18,7 @@ use super::{apply, backup, monitoring, past};
 use crate::backup::ladder::Level;
 use crate::cli::{Allowance, Backup, Global, Offboard, Selectors, Tenants, Verify, Way};
 use crate::disk;
+use crate::evidence::leaving::{FIRST, HANDED};
 use crate::evidence::{Outbox, clock};
 use crate::failure::{Failure, Kind, Result};
 use crate::inventory::types::Status;
@@ -27,9 +28,6 @@ use crate::secrets::PublicKey;
 
 /// Prometheus has so long to forget what is stopped.
 const FORGETS: Duration = Duration::from_secs(180);
-
-/// The step with which all is handed over.
-const HANDED: &str = "handed over";
 
 /// # Errors
 /// What its step failed with; 64 when the member or the key is not clear, or nobody agreed.
@@ -91,7 +89,7 @@ fn steps(global: &Global, wanted: &Offboard, bundles: Bundles, walk: &mut Walk, 
     let inventory = fresh()?;
     let has_tenants = !inventory.members[&slug].tenants.is_empty();
     if has_tenants && inventory.members[&slug].member.membership.status != Status::Leaving {
-        walk.step("backup", out, || saved(global, wanted, &slug, out))?;
+        walk.step(FIRST, out, || saved(global, wanted, &slug, out))?;
         walk.step("export", out, || bundles.bring(&inventory, &slug, &wanted.way, out))?;
     }
     walk.step("stop", out, || stopped(global, wanted, &inventory, &slug, out))?;
@@ -107,7 +105,13 @@ fn steps(global: &Global, wanted: &Offboard, bundles: Bundles, walk: &mut Walk, 
         walk.step("last backup", out, || saved(global, wanted, &slug, out))?;
         walk.step("last export", out, || bundles.bring(&inventory, &slug, &wanted.way, out))?;
     }
-    walk.step(HANDED, out, || hand::over(&inventory, &inventory.members[&slug], &bundles))
+    let id = walk.id()?;
+    walk.step(HANDED, out, || {
+        let said = hand::over(&inventory, &inventory.members[&slug], &bundles)?;
+        // A deletion stands on exactly this handover, and on no other.
+        edit::set_handed_over(&inventory.directory, &slug, &id)?;
+        Ok(said)
+    })
 }
 
 /// A backup of each tenant, proven to be restorable.

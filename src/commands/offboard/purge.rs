@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use jiff::Timestamp;
-
 use super::announce::DAY;
-use super::{HANDED, announce, record};
+use super::{announce, record};
 use crate::cli::{Allowance, Global, Offboard};
 use crate::commands::inventory::read;
 use crate::commands::procedure::{Procedure, Subject, unexpected};
 use crate::commands::survey::{Scope, prepare};
 use crate::commands::walk::{Walk, elapsed};
 use crate::commands::{apply, past, zone_brake};
-use crate::evidence::{DeletionRecord, LeftRecord, Record, clock};
+use crate::evidence::leaving::{self, Doubt};
+use crate::evidence::{DeletionRecord, LeftRecord, clock};
 use crate::failure::{Failure, Kind, Result};
 use crate::inventory::diagnostics::counted;
 use crate::inventory::names::tenant_id;
@@ -93,7 +92,7 @@ pub(super) struct Handed {
 }
 
 /// # Errors
-/// Exit 64 when the evidence has none: what was not handed over is not deleted.
+/// Exit 64 when there is none of this leaving: what was not handed over is not deleted.
 fn handed(inventory: &Inventory, body: &Body, wanted: &Offboard, out: &Out) -> Result<Handed> {
     let evidence = past::evidence(inventory, "offboard purge", NEWEST, &wanted.way, out)?;
     if let Some(broken) = evidence.broken.first() {
@@ -101,18 +100,29 @@ fn handed(inventory: &Inventory, body: &Body, wanted: &Offboard, out: &Out) -> R
             .hint("nothing is deleted on the word of records that somebody changed"));
     }
     let history = past::history(inventory, evidence)?;
-    let is_it = |record: &&Record| {
-        record.verb == "offboard"
-            && record.exit_code == Some(0)
-            && record.members.iter().any(|member| member.code == body.code)
-            && record.steps.iter().any(|step| step.step == HANDED)
+    let title = body.member.full_name();
+    let again = format!("comuni offboard {} --export DIR --recipient FILE hands over what there is now", body.slug);
+    let Some(id) = &body.member.membership.handed_over else {
+        return Err(Failure::usage(format!(
+            "members/{}.yml names no handover (membership > handed_over): nothing of {title} is deleted",
+            body.slug
+        ))
+        .hint(again));
     };
-    let newest = history.lines.iter().rev().map(|line| &line.record).find(is_it);
-    let at = |record: &Record| record.ended.as_deref()?.parse::<Timestamp>().ok();
-    newest.and_then(|record| Some(Handed { id: record.id.clone(), at: at(record)?.as_second() })).ok_or_else(|| {
-        Failure::usage(format!("the evidence has no handover to {}: nothing of it is deleted", body.member.full_name()))
-            .hint(format!("comuni offboard {} --export DIR --recipient FILE", body.slug))
-    })
+    match leaving::handover(&history.lines, &body.code, id) {
+        Ok((record, ended)) => Ok(Handed { id: record.id.clone(), at: ended.as_second() }),
+        Err(Doubt::None) => Err(Failure::usage(format!(
+            "the evidence has no handover {id} to {title}, which members/{}.yml names: nothing of it is deleted",
+            body.slug
+        ))
+        .hint(again)),
+        Err(Doubt::Life(since)) => Err(Failure::usage(format!(
+            "`{}` of {} (record {}) came after the handover {id} to {title}: there may be data that were not handed \
+             over. Nothing of it is deleted",
+            since.verb, since.started, since.id
+        ))
+        .hint(again)),
+    }
 }
 
 /// Its code, typed.

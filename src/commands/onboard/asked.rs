@@ -84,8 +84,10 @@ fn known(inventory: &Inventory, title: &str, wished: &Wished) -> Result<Option<W
     match body.member.membership.status {
         Status::Joining => Ok(Some(Who::Joining(body.slug.clone()))),
         Status::Active => Ok(Some(Who::Active(body.slug.clone()))),
-        Status::Leaving => Err(Failure::usage(format!("{} is leaving", body.member.full_name()))
-            .hint(format!("write `status: joining` into members/{}.yml when it comes back", body.slug))),
+        Status::Leaving => Err(Failure::usage(format!("{} is leaving", body.member.full_name())).hint(format!(
+            "when it comes back: in members/{}.yml write `status: joining`, take `until` and `handed_over` away",
+            body.slug
+        ))),
     }
 }
 

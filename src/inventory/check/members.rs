@@ -9,7 +9,7 @@ use super::super::pattern;
 use super::super::register::{self, Comune};
 use super::super::source::Span;
 use super::super::syntax;
-use super::super::types::{Member, MemberKind};
+use super::super::types::{Member, MemberKind, Status};
 use super::syntax as report;
 
 /// What does not have these forms is told by the schema already.
@@ -28,6 +28,7 @@ pub fn check(draft: &Draft, findings: &mut Vec<Finding>) {
         code(doc, member, findings);
         domain(doc, member, findings);
         dates_and_contacts(doc, member, findings);
+        handed_over(doc, member, findings);
     }
     twins(draft, findings);
 }
@@ -214,6 +215,20 @@ fn dates_and_contacts(doc: &Doc<Member>, member: &Member, findings: &mut Vec<Fin
             let help = "an e-mail address: `ced@comune.malnate.va.it`";
             report("address", address, doc.tree.place(&["contacts", key]), syntax::mail(address), help, findings);
         }
+    }
+}
+
+/// What a member writes that came back was not handed over: its file may not say so at its next leaving.
+fn handed_over(doc: &Doc<Member>, member: &Member, findings: &mut Vec<Finding>) {
+    if member.membership.handed_over.is_some() && member.membership.status != Status::Leaving {
+        findings.push(
+            Finding::error(
+                doc.tree.place(&["membership", "handed_over"]),
+                "its data were handed over, and it is not leaving",
+            )
+            .also(doc.tree.place(&["membership", "status"]), "how it stands")
+            .help("take `handed_over` away, and `until` too when it stays: the next `comuni offboard` hands over anew"),
+        );
     }
 }
 

@@ -69,6 +69,10 @@ pub struct Membership {
     /// Last day of membership (ISO 8601), once it is known: it bears costs until then.
     #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
     pub until: Option<String>,
+    /// The record of the handover of its data; `comuni offboard` writes it. Only while it is leaving: who comes back has
+    /// the line taken away, for what is written then was not handed over.
+    #[schemars(regex(pattern = r"^[0-9a-f]{16}$"))]
+    pub handed_over: Option<String>,
 }
 
 /// Where a membership stands.
