@@ -9,7 +9,7 @@ use crate::evidence::clock;
 use crate::failure::{Failure, Result};
 use crate::inventory::newcomer::{self, Newcomer, Wish, comuni, usual_applications};
 use crate::inventory::types::{Contacts, Domain, MemberKind, Status};
-use crate::inventory::{Inventory, capacity, load_with, select};
+use crate::inventory::{Body, Inventory, capacity, load_with, select};
 use crate::report::{Out, answer};
 
 /// What a name turned out to mean.
@@ -20,6 +20,15 @@ pub(super) enum Who {
     New(Box<Newcomer>),
     /// A member that is active.
     Active(String),
+}
+
+impl Who {
+    fn slug(&self) -> &str {
+        match self {
+            Who::Joining(slug) | Who::Active(slug) => slug,
+            Who::New(newcomer) => &newcomer.slug,
+        }
+    }
 }
 
 /// All who are meant, each by the name that was typed, or why it is not clear who that is.
@@ -44,18 +53,28 @@ pub(super) fn bodies(
         }
     };
     let mut all = Vec::new();
+    let mut seen = Seen::default();
+    let ask = !wanted.yes && !many;
     for Row { name: title, line, wished } in rows {
         let mut one = || {
-            let wished = wished.clone()?;
+            let mut wished = wished.clone()?;
+            wished.province = province(&title, &wished, ask, |title, titles| {
+                out.remark(&format!("`{title}` is the name of {titles}"));
+                asked(out, "province", "", "--province")
+            })?;
             if let Some(known) = known(inventory, &title, &wished)? {
+                seen.refuse(known.slug(), &title, line)?;
+                seen.add(known.slug(), line);
                 return Ok(known);
             }
-            let wish = wish(inventory, &title, &wished, !wanted.yes && !many, out)?;
+            let wish = wish(inventory, &title, &wished, ask, out)?;
             // What a refused row would have taken is free again.
             let (mut then, mut taken) = (loads.clone(), ports.clone());
             let mut made = newcomer::newcomer(inventory, &mut then, &wish)?;
             newcomer::give_ports(inventory, &mut taken, &mut made);
+            seen.refuse(&made.slug, &title, line)?;
             fits(global, inventory, &mut new, &made)?;
+            seen.add(&made.slug, line);
             (loads, ports) = (then, taken);
             Ok(Who::New(Box::new(made)))
         };
@@ -73,13 +92,60 @@ pub(super) fn bodies(
     Ok(all)
 }
 
-/// Somebody who has a file already.
+/// Which bodies the rows before named: in every run the same rows are refused, whatever has a file by then.
+#[derive(Default)]
+struct Seen(BTreeMap<String, Option<u64>>);
+
+impl Seen {
+    /// # Errors
+    /// Exit 64 when an earlier row named this body.
+    fn refuse(&self, slug: &str, title: &str, line: Option<u64>) -> Result<()> {
+        let Some(first) = self.0.get(slug) else { return Ok(()) };
+        let at = |line: Option<u64>| line.map_or("a row".to_string(), |line| format!("line {line}"));
+        Err(Failure::usage(format!("`{title}` stands there twice, in {} and in {}", at(*first), at(line)))
+            .hint("take one of the rows away"))
+    }
+
+    fn add(&mut self, slug: &str, line: Option<u64>) {
+        self.0.insert(slug.to_string(), line);
+    }
+}
+
+/// The province that is meant: as it is said, and where a comune's name is not the only one, as somebody answers.
+fn province(
+    title: &str,
+    wished: &Wished,
+    ask: bool,
+    answer: impl FnOnce(&str, &str) -> Result<String>,
+) -> Result<Option<String>> {
+    let found = comuni(title, wished.province.as_deref());
+    if !ask || found.len() < 2 || wished.kind.is_some_and(|kind| kind != BodyKind::Comune) {
+        return Ok(wished.province.clone());
+    }
+    let titles: Vec<String> = found.iter().map(|comune| comune.title()).collect();
+    answer(title, &titles.join(" and ")).map(Some)
+}
+
+fn kind_of(kind: BodyKind) -> MemberKind {
+    match kind {
+        BodyKind::Comune => MemberKind::Comune,
+        BodyKind::ComunitaMontana => MemberKind::ComunitaMontana,
+        BodyKind::Unione => MemberKind::Unione,
+        BodyKind::Provincia => MemberKind::Provincia,
+    }
+}
+
+/// Somebody who has a file already. A name that a comune has means that comune, unless another kind is said.
 fn known(inventory: &Inventory, title: &str, wished: &Wished) -> Result<Option<Who>> {
-    let codes: Vec<&str> = comuni(title, wished.province.as_deref()).iter().map(|comune| comune.istat).collect();
-    let mut found = inventory.members.values().filter(|body| match &body.member.istat {
-        Some(istat) => codes.len() == 1 && codes.contains(&istat.as_str()),
-        None => select::one(inventory, select::Noun::Member, title).is_ok_and(|slug| slug == body.slug),
-    });
+    let comuni = comuni(title, wished.province.as_deref());
+    let kind = wished.kind.map(kind_of).or((!comuni.is_empty()).then_some(MemberKind::Comune));
+    let is_it = |body: &&Body| match (&body.member.istat, comuni.as_slice()) {
+        _ if kind.is_some_and(|kind| kind != body.member.kind) => false,
+        (Some(istat), [one]) => istat == one.istat,
+        (Some(_), _) => false,
+        (None, _) => select::one(inventory, select::Noun::Member, title).is_ok_and(|slug| slug == body.slug),
+    };
+    let mut found = inventory.members.values().filter(is_it);
     let Some(body) = found.next() else { return Ok(None) };
     match body.member.membership.status {
         Status::Joining => Ok(Some(Who::Joining(body.slug.clone()))),
@@ -93,11 +159,13 @@ fn known(inventory: &Inventory, title: &str, wished: &Wished) -> Result<Option<W
 
 /// What is going to be written, as if it were there already: the whole inventory passes its checks.
 fn fits(global: &Global, inventory: &Inventory, new: &mut BTreeMap<PathBuf, String>, made: &Newcomer) -> Result<()> {
+    if let Some(body) = inventory.members.get(&made.slug) {
+        let (file, whose) = (format!("members/{}.yml", made.slug), body.member.full_name());
+        return Err(Failure::usage(format!("{file} is there already: it is that of {whose}"))
+            .hint("a body of another kind has its whole name, such as `Provincia di Varese`"));
+    }
     let folder = global.inventory.clone().unwrap_or_else(|| inventory.directory.clone());
     let path = folder.join("members").join(format!("{}.yml", made.slug));
-    if new.contains_key(&path) {
-        return Err(Failure::usage(format!("{} stands there twice", made.member.name)));
-    }
     let mut all = new.clone();
     all.insert(path, made.text.clone());
     load_with(&folder, all.clone()).map_err(|wrong| Failure::from(*wrong))?;
@@ -107,16 +175,8 @@ fn fits(global: &Global, inventory: &Inventory, new: &mut BTreeMap<PathBuf, Stri
 
 /// What is wished: as the options say; with a person there, what they leave open is asked.
 fn wish(inventory: &Inventory, name: &str, wished: &Wished, ask: bool, out: &Out) -> Result<Wish> {
-    let kind = match wished.kind {
-        None | Some(BodyKind::Comune) => MemberKind::Comune,
-        Some(BodyKind::ComunitaMontana) => MemberKind::ComunitaMontana,
-        Some(BodyKind::Unione) => MemberKind::Unione,
-        Some(BodyKind::Provincia) => MemberKind::Provincia,
-    };
-    let asked = |question: &str, usual: &str, option: &str| {
-        let remedy = format!("{option}, or --yes to take what is usual");
-        answer(out, question, usual, &format!("nobody said {option}"), &remedy)
-    };
+    let kind = wished.kind.map_or(MemberKind::Comune, kind_of);
+    let asked = |question: &str, usual: &str, option: &str| asked(out, question, usual, option);
     let mut wish = Wish {
         name: name.to_string(),
         province: wished.province.clone(),
@@ -129,12 +189,6 @@ fn wish(inventory: &Inventory, name: &str, wished: &Wished, ask: bool, out: &Out
         hosts: (wished.application_host.clone(), wished.database_host.clone()),
         since: wished.since.clone().unwrap_or_else(clock::today),
     };
-    let found = comuni(name, wished.province.as_deref());
-    if ask && kind == MemberKind::Comune && found.len() > 1 {
-        let titles: Vec<String> = found.iter().map(|comune| comune.title()).collect();
-        out.remark(&format!("`{name}` is the name of {}", titles.join(" and ")));
-        wish.province = Some(asked("province", "", "--province")?);
-    }
     let comune = if kind == MemberKind::Comune { Some(newcomer::comune(&wish)?) } else { None };
     if let Some(comune) = comune.filter(|_| ask) {
         let residents = comune.population.map_or("not known".to_string(), |count| count.to_string());
@@ -177,6 +231,11 @@ fn wish(inventory: &Inventory, name: &str, wished: &Wished, ask: bool, out: &Out
     Ok(wish)
 }
 
+fn asked(out: &Out, question: &str, usual: &str, option: &str) -> Result<String> {
+    let remedy = format!("{option}, or --yes to take what is usual");
+    answer(out, question, usual, &format!("nobody said {option}"), &remedy)
+}
+
 fn domain(zone: Option<&str>, mode: Option<ZoneMode>) -> Result<Option<Domain>> {
     let Some(zone) = zone else { return Ok(None) };
     let mode = match mode {
@@ -187,3 +246,6 @@ fn domain(zone: Option<&str>, mode: Option<ZoneMode>) -> Result<Option<Domain>> 
     let domain = serde_json::from_value(serde_json::json!({ "zone": zone, "mode": mode }));
     domain.map(Some).map_err(|error| Failure::operation(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

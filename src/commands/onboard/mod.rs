@@ -81,9 +81,14 @@ fn write(inventory: &Inventory, newcomers: &[Newcomer], wanted: &Onboard, out: &
     let folder = inventory.directory.join("members");
     let failed = |error: std::io::Error| Failure::operation(format!("{} cannot be written: {error}", folder.display()));
     std::fs::create_dir_all(&folder).map_err(failed)?;
+    let path = |newcomer: &Newcomer| folder.join(format!("{}.yml", newcomer.slug));
+    // Somebody else may have written it while the question waited.
+    if let Some(there) = newcomers.iter().map(path).find(|path| path.symlink_metadata().is_ok()) {
+        return Err(Failure::operation(format!("{} was written by somebody else meanwhile", there.display()))
+            .hint("nothing was written; run the same command again, which goes on with what is there"));
+    }
     for newcomer in newcomers {
-        disk::replace(&folder.join(format!("{}.yml", newcomer.slug)), newcomer.text.as_bytes(), 0o644)
-            .map_err(failed)?;
+        disk::replace(&path(newcomer), newcomer.text.as_bytes(), 0o644).map_err(failed)?;
     }
     Ok(())
 }
