@@ -48,6 +48,21 @@ pub(super) fn agreed(
     began: Instant,
     out: &Out,
 ) -> Result<()> {
+    taking(survey, question, yes, allow, &mut BTreeMap::new(), (began, out))
+}
+
+/// [`agreed`]; `taken` has afterwards, also when it failed, how many resources each host has taken away.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn taking(
+    survey: Survey,
+    question: &'static str,
+    yes: bool,
+    allow: &[Allowance],
+    taken: &mut BTreeMap<String, u32>,
+    (began, out): (Instant, &Out),
+) -> Result<()> {
     let plan = survey.plan();
     let counts = plan.counts();
     for object in Object::plan(&plan) {
@@ -63,7 +78,7 @@ pub(super) fn agreed(
     } else {
         out.text(&plan.brief(out));
     }
-    carry_out(survey, local, None, began, out)
+    carry_out(survey, local, None, taken, (began, out))
 }
 
 /// `comuni apply PLANFILE`. All that can refuse it without a host comes first, then the question, then the hosts: so
@@ -102,7 +117,7 @@ pub(super) fn run_saved(
     let survey = prepared.ask(way, Mode::Confirm, &zone_brake::names(allow), out)?;
     held.on_hosts(&survey, out)?;
     let local = archives::checked(&survey.compiled, missing_archives(&survey))?;
-    carry_out(survey, local, Some(&held.document), began, out)
+    carry_out(survey, local, Some(&held.document), &mut BTreeMap::new(), (began, out))
 }
 
 /// # Errors
@@ -123,8 +138,8 @@ fn carry_out(
     mut survey: Survey,
     archives: BTreeMap<String, PathBuf>,
     saved: Option<&Document>,
-    began: Instant,
-    out: &Out,
+    taken: &mut BTreeMap<String, u32>,
+    (began, out): (Instant, &Out),
 ) -> Result<()> {
     survey.progress.expect(u64::from(survey.plan().counts().fixes()));
     let mut recorder = Recorder::begin(&survey, saved)?;
@@ -138,7 +153,9 @@ fn carry_out(
     };
     let mut outcome = survey.fleet.apply(&work);
     let kind = outcome.kind();
-    recorder.end(&survey, &outcome, kind.map_or(0, Kind::exit_code))?;
+    let recorded = recorder.end(&survey, &outcome, kind.map_or(0, Kind::exit_code));
+    *taken = recorder.taken();
+    recorded?;
     let undelivered = recorder.deliver(&survey);
     let Survey { inventory, fleet, progress, .. } = survey;
     outcome.ended(fleet.end());

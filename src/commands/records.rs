@@ -51,6 +51,11 @@ impl Recorder {
         self.running.take().map_or(Ok(()), |running| running.finish(&self.record))
     }
 
+    /// How many resources each host has taken away, as far as that is proven.
+    pub(super) fn taken(&self) -> BTreeMap<String, u32> {
+        self.record.taken()
+    }
+
     fn host(&mut self, survey: &Survey, host: &str, ended: &HostOutcome, milliseconds: u64) {
         let (findings, correct) = match survey.checked.get(host) {
             Some(Checked::Checked { findings, correct, .. }) => (findings.as_slice(), *correct),

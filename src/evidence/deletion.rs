@@ -21,15 +21,23 @@ pub struct DeletionRecord {
     /// Why it was deleted before that; left out when it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Resources that were taken away, by host.
+    /// Resources that were taken away, by host, as far as that is proven.
     pub resources: BTreeMap<String, u32>,
     /// What procedures and daemons had made beside them, by host: paths.
     pub places: BTreeMap<String, Vec<String>>,
     /// What still names it.
     pub left: Vec<LeftRecord>,
+    /// All hosts, and whether each was searched to its end for what names it; left out in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<BTreeMap<String, bool>>,
 }
 
 impl DeletionRecord {
+    /// The hosts that were not searched to their end.
+    pub fn unsearched(&self) -> impl Iterator<Item = &String> {
+        self.searched.iter().flatten().filter(|(_, searched)| !**searched).map(|(host, _)| host)
+    }
+
     /// With what an earlier run took away, which did not come to the end. What that run did not get to was counted by both.
     pub fn with_earlier(&mut self, earlier: &DeletionRecord) {
         for (host, count) in &earlier.resources {
@@ -68,6 +76,14 @@ mod tests {
             run.places.entry(host.to_string()).or_default().push(place.to_string());
         }
         run
+    }
+
+    #[test]
+    fn a_record_from_before_searches_were_told_reads_as_it_is() {
+        let text = serde_json::to_string(&run(&[("app2", 24)], &[])).unwrap();
+        assert!(!text.contains("searched"), "{text}");
+        let read: DeletionRecord = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.searched.as_ref(), read.unsearched().count()), (None, 0));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What one run leaves for those who ask later. Never a secret.
 
+use std::collections::BTreeMap;
+
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use schemars::JsonSchema;
@@ -273,6 +275,15 @@ impl Record {
         Ok(format!("{:016x}", u64::from_be_bytes(id)))
     }
 
+    /// How many resources each host has taken away.
+    pub fn taken(&self) -> BTreeMap<String, u32> {
+        let mut taken = BTreeMap::new();
+        for change in self.changes.iter().filter(|change| change.action == Action::Remove) {
+            *taken.entry(change.host.clone()).or_default() += 1;
+        }
+        taken
+    }
+
     /// Says that the run ends now, with this exit code.
     pub fn end(&mut self, exit_code: u8) {
         self.ended = Some(clock::iso(clock::now()));
@@ -314,6 +325,18 @@ pub(super) mod tests {
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
         assert!(text.contains(r#""version":1,"kind":"run""#));
+    }
+
+    #[test]
+    fn what_was_taken_away_is_counted_by_host_and_what_stays_is_not() {
+        let mut record = example("aa", "2026-11-23T18:20:05.000+01:00", &["c_e863"]);
+        for (host, action) in
+            [("app1", Action::Remove), ("db1", Action::Keep), ("app1", Action::Remove), ("mon1", Action::Change)]
+        {
+            let id = format!("file:{}", record.changes.len());
+            record.changes.push(ChangeRecord { host: host.to_string(), id, owner: "c_e863".to_string(), action });
+        }
+        assert_eq!(record.taken(), BTreeMap::from([("app1".to_string(), 2)]));
     }
 
     #[test]

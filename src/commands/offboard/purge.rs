@@ -19,8 +19,8 @@ use crate::inventory::names::tenant_id;
 use crate::inventory::types::{Role, Status};
 use crate::inventory::{Body, Inventory, select, zones};
 use crate::protocol::{Act, Acted, Forget, Mode, Stays};
-use crate::report::{HostState, Out, typed};
-use crate::resources::{Action, SecretTable};
+use crate::report::{Out, typed};
+use crate::resources::SecretTable;
 
 /// Records of each chain that are read: the handover is among them.
 const NEWEST: u32 = 20_000;
@@ -60,6 +60,7 @@ pub(super) fn run(global: &Global, wanted: &Offboard, out: &Out) -> Result<()> {
         resources: BTreeMap::new(),
         places: BTreeMap::new(),
         left: Vec::new(),
+        searched: Some(inventory.hosts.keys().map(|host| (host.clone(), false)).collect()),
     };
     let result = steps(global, wanted, &inventory, body, &mut deletion, &mut walk, out);
     walk.deletion = Some(deletion);
@@ -150,7 +151,7 @@ fn steps(
 ) -> Result<()> {
     walk.step("delete", out, || deleted(global, wanted, inventory, body, &mut deletion.resources, out))?;
     walk.step("forget", out, || {
-        forgotten(wanted, inventory, body, &mut deletion.places, &mut deletion.left, out)?;
+        forgotten(wanted, inventory, body, deletion, out)?;
         Ok(format!("{} that were made beside", counted(deletion.places.values().map(Vec::len).sum(), "place")))
     })?;
     walk.step("search", out, || {
@@ -181,17 +182,7 @@ fn deleted(
     }
     let prepared = prepare(global, Scope::Purged(&body.slug), &wanted.way, out)?;
     let survey = prepared.ask(&wanted.way, Mode::Apply, &zone_brake::names(&allow), out)?;
-    for host in survey.plan().hosts {
-        let HostState::Checked { findings, .. } = &host.state else { continue };
-        let goes = |finding: &&crate::protocol::Finding| {
-            matches!(finding.outcome, crate::protocol::Outcome::Differs { action: Action::Remove, .. })
-        };
-        let count = u32::try_from(findings.iter().filter(goes).count()).unwrap_or(u32::MAX);
-        if count > 0 {
-            resources.insert(host.host.clone(), count);
-        }
-    }
-    apply::agreed(survey, "Delete all this?", true, &allow, began, out)?;
+    apply::taking(survey, "Delete all this?", true, &allow, resources, (began, out))?;
     Ok(format!("{} taken away", counted(resources.values().sum::<u32>() as usize, "resource")))
 }
 
@@ -200,8 +191,7 @@ fn forgotten(
     wanted: &Offboard,
     inventory: &Inventory,
     body: &Body,
-    places: &mut BTreeMap<String, Vec<String>>,
-    left: &mut Vec<LeftRecord>,
+    deletion: &mut DeletionRecord,
     out: &Out,
 ) -> Result<()> {
     let hosts: BTreeSet<&str> = inventory.hosts.keys().map(String::as_str).collect();
@@ -235,9 +225,10 @@ fn forgotten(
                 procedure.say(name, &subject, &format!("{} taken away, {} left", gone.len(), here.len()));
                 gone.iter().for_each(|place| procedure.changed(name, &subject, format!("forgotten:{place}")));
                 if !gone.is_empty() {
-                    places.insert(name.clone(), gone);
+                    deletion.places.insert(name.clone(), gone);
                 }
-                left.extend(here.into_iter().map(|left| LeftRecord {
+                deletion.searched.get_or_insert_default().insert(name.clone(), true);
+                deletion.left.extend(here.into_iter().map(|left| LeftRecord {
                     host: name.clone(),
                     place: left.place,
                     why: left.why.map(Stays::word).map(str::to_string),

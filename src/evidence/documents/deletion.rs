@@ -22,7 +22,7 @@ pub struct Known<'a> {
 pub fn document(consortium: &str, known: &Known) -> Document {
     let Known { run, deletion, .. } = known;
     let strange = deletion.left.iter().filter(|left| left.why.is_none()).count();
-    let done = run.exit_code == Some(0) && strange == 0;
+    let done = run.exit_code == Some(0) && strange == 0 && deletion.unsearched().next().is_none();
     let mut head = vec![
         Field::new("Ente", &deletion.name),
         Field::new("Codice nell'inventario", &deletion.code),
@@ -56,8 +56,8 @@ pub fn document(consortium: &str, known: &Known) -> Document {
     let mut hosts: Vec<&String> = deletion.resources.keys().chain(deletion.places.keys()).collect();
     hosts.sort();
     hosts.dedup();
-    let mut parts: Vec<Part> = hosts.into_iter().map(|host| gone(deletion, host)).collect();
-    parts.push(left(&deletion.left));
+    let mut parts: Vec<Part> = hosts.into_iter().map(|host| gone(known, host)).collect();
+    parts.push(search(known));
     Document {
         title: "Verbale di cancellazione".to_string(),
         body: deletion.name.clone(),
@@ -74,13 +74,26 @@ pub fn document(consortium: &str, known: &Known) -> Document {
     }
 }
 
-fn gone(deletion: &DeletionRecord, host: &str) -> Part {
+/// Whether a host was searched to its end: that is refused as long as it has a resource of the body. Older records do not
+/// say it; their run ended well only when all hosts were.
+fn was_searched(known: &Known, host: &str) -> bool {
+    match &known.deletion.searched {
+        Some(searched) => searched.get(host).copied().unwrap_or_default(),
+        None => known.run.exit_code == Some(0),
+    }
+}
+
+fn gone(known: &Known, host: &str) -> Part {
+    let deletion = known.deletion;
+    let is_clean = !deletion.left.iter().any(|left| left.host == host && left.why.is_none());
+    let (verdict, mark) =
+        if is_clean && was_searched(known, host) { ("cancellato", "good") } else { ("da completare", "bad") };
     let places = deletion.places.get(host).map(Vec::as_slice).unwrap_or_default();
     let count = deletion.resources.get(host).copied().unwrap_or_default();
     Part {
         heading: format!("Server {host}"),
-        verdict: "cancellato".to_string(),
-        mark: "good".to_string(),
+        verdict: verdict.to_string(),
+        mark: mark.to_string(),
         fields: vec![
             Field::new("Elementi (servizi, banche dati, utenti, file)", number(u64::from(count))),
             Field::new("Altro (copie, registri dell'applicazione, serie)", number(places.len() as u64)),
@@ -101,8 +114,21 @@ fn in_italian(place: &str) -> String {
     }
 }
 
-fn left(left: &[LeftRecord]) -> Part {
+fn search(known: &Known) -> Part {
+    let Known { run, deletion, .. } = known;
+    let left = &deletion.left;
     let strange = left.iter().any(|left| left.why.is_none());
+    let (verdict, mark) = match &deletion.searched {
+        Some(_) if strange || deletion.unsearched().next().is_some() => ("da completare", "bad"),
+        None if strange => ("da completare", "bad"),
+        None if run.exit_code != Some(0) => ("nessun dato", "none"),
+        _ => ("resta solo quanto segue", "good"),
+    };
+    let missing = deletion.unsearched().map(|host| Checked {
+        what: host.clone(),
+        result: "NON CERCATO".to_string(),
+        detail: String::new(),
+    });
     let check = |left: &LeftRecord| Checked {
         what: format!("{}: {}", left.host, left.place),
         result: match left.why.as_deref() {
@@ -114,10 +140,10 @@ fn left(left: &[LeftRecord]) -> Part {
     };
     Part {
         heading: "Ricerca su tutti i server (codice, nomi, dominio)".to_string(),
-        verdict: if strange { "da completare" } else { "resta solo quanto segue" }.to_string(),
-        mark: if strange { "bad" } else { "good" }.to_string(),
+        verdict: verdict.to_string(),
+        mark: mark.to_string(),
         fields: vec![Field::new("Luoghi che nominano ancora l'ente", number(left.len() as u64))],
-        checks: left.iter().map(check).collect(),
+        checks: missing.chain(left.iter().map(check)).collect(),
     }
 }
 
@@ -166,6 +192,7 @@ mod tests {
                 left("ops1", "/var/lib/comuni/evidence/x.jsonl", Some("law")),
                 left("db1", "/var/log/postgresql/postgresql-15-main.log", Some("logs")),
             ],
+            searched: Some(["app2", "db1", "ops1"].map(|host| (host.to_string(), true)).into()),
         }
     }
 
@@ -200,5 +227,38 @@ mod tests {
         }
         let text = text(0, &deletion);
         assert!(text.contains("DA CANCELLARE") && text.contains("lettera del 2 novembre 2026"), "{text}");
+    }
+
+    /// The verdict of a part, and its lines.
+    fn part<'t>(text: &'t str, heading: &str) -> &'t str {
+        let from = text.find(heading).unwrap_or_else(|| panic!("{heading}: {text}"));
+        text[from..].split("\n\n").next().unwrap()
+    }
+
+    #[test]
+    fn a_host_that_was_not_searched_is_told_and_is_not_told_as_done() {
+        const SEARCH: &str = "Ricerca su tutti i server";
+        let mut deletion = deletion();
+        deletion.searched.as_mut().unwrap().insert("db1".to_string(), false);
+        deletion.searched.as_mut().unwrap().insert("mon1".to_string(), false);
+        deletion.left.retain(|left| left.host != "db1");
+        for exit in [0, 1] {
+            let text = text(exit, &deletion);
+            assert!(text.contains("la cancellazione non è completa"), "{text}");
+            let search = part(&text, SEARCH);
+            assert!(search.contains("DA COMPLETARE"), "{search}");
+            assert!(search.contains("- db1: NON CERCATO") && search.contains("- mon1: NON CERCATO"), "{search}");
+            assert!(part(&text, "Server db1").contains("DA COMPLETARE"), "{text}");
+            assert!(part(&text, "Server app2").contains("CANCELLATO"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_older_record_says_nothing_of_the_search_when_its_run_failed() {
+        let older = DeletionRecord { searched: None, ..deletion() };
+        assert!(part(&text(0, &older), "Ricerca su tutti i server").contains("RESTA SOLO QUANTO SEGUE"));
+        let failed = text(3, &older);
+        assert!(part(&failed, "Ricerca su tutti i server").contains("NESSUN DATO"), "{failed}");
+        assert!(part(&failed, "Server app2").contains("DA COMPLETARE"), "{failed}");
     }
 }
