@@ -5,6 +5,7 @@
 
 mod announce;
 mod bundles;
+mod files;
 mod hand;
 mod purge;
 

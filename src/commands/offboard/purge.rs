@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::announce::DAY;
-use super::{announce, record};
+use super::{announce, files, record};
 use crate::cli::{Allowance, Global, Offboard};
 use crate::commands::inventory::read;
 use crate::commands::procedure::{Procedure, Subject, unexpected};
@@ -67,7 +67,7 @@ pub(super) fn run(global: &Global, wanted: &Offboard, out: &Out) -> Result<()> {
     let recorded = record(global, &mut walk, &wanted.way, out);
     result.and(recorded)?;
     if walk.failed.is_none() {
-        walk.step("inventory", out, || removed(&inventory, &slug, &body.code))?;
+        walk.step("inventory", out, || files::remove(&inventory, &slug, &body.code))?;
     }
     match walk.failed {
         None => {
@@ -242,27 +242,4 @@ fn forgotten(
     }
     procedure.end(inventory, worst.as_ref().map(|failure| failure.kind), out)?;
     worst.map_or(Ok(()), Err)
-}
-
-/// Its files: in every layer, so that an included one does not bring it back.
-fn removed(inventory: &Inventory, slug: &str, code: &str) -> Result<String> {
-    let mut gone = Vec::new();
-    for layer in &inventory.layers {
-        gone.push(layer.join("members").join(format!("{slug}.yml")));
-    }
-    let secrets = inventory.directory.join("secrets");
-    let entries = std::fs::read_dir(&secrets).into_iter().flatten().flatten();
-    gone.extend(entries.map(|entry| entry.path()).filter(|path| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.strip_prefix(code).is_some_and(|rest| rest.starts_with('.'))
-    }));
-    gone.retain(|path| path.exists());
-    for path in &gone {
-        crate::disk::remove(path).map_err(|error| Failure::operation(format!("{}: {error}", path.display())))?;
-    }
-    let names: Vec<String> = gone.iter().map(|path| path.display().to_string()).collect();
-    Ok(format!(
-        "removed {}; commit that. The history of git still has them: secrets in it are encrypted",
-        names.join(", ")
-    ))
 }
