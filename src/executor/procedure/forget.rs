@@ -36,6 +36,27 @@ const SEARCHED: [&str; 13] = [
     "/var/tmp",
 ];
 
+/// Where no names are searched: what the kernel and daemons say of what runs, and what tenants have of their own.
+const UNSEARCHED: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/srv/comuni/*/*/data"];
+
+/// File systems that are those of other machines, which are asked themselves when they are ours, or that hold no files.
+const ELSEWHERE: [&str; 14] = [
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "ceph",
+    "glusterfs",
+    "fuse.glusterfs",
+    "fuse.sshfs",
+    "fuse.rclone",
+    "9p",
+    "afs",
+    "lustre",
+    "autofs",
+];
+
 /// What stays on purpose, and why.
 const STAYS: [(&str, Stays); 4] = [
     ("/var/lib/comuni/evidence/", Stays::Law),
@@ -149,21 +170,27 @@ fn accounts(machine: &mut dyn Machine, words: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Asks for the files and folders below `root` whose names hold a word, on all file systems of this machine's own: `/srv` and
+/// `/var` often are such.
+fn names(root: &str, searched: &[String]) -> Vec<String> {
+    let any = |test: &str, values: Vec<String>| -> Vec<String> {
+        let each = values.into_iter().map(|value| vec![test.to_string(), value]);
+        each.collect::<Vec<_>>().join(&"-o".to_string())
+    };
+    let mut words = ["find", root, "("].map(str::to_string).to_vec();
+    words.extend(any("-path", UNSEARCHED.map(str::to_string).to_vec()));
+    words.push("-o".to_string());
+    words.extend(any("-fstype", ELSEWHERE.map(str::to_string).to_vec()));
+    words.extend([")", "-prune", "-o", "("].map(str::to_string));
+    words.extend(any("-name", searched.iter().map(|word| format!("*{word}*")).collect()));
+    words.extend([")", "-print"].map(str::to_string));
+    words
+}
+
 /// All that names the member.
 fn search(machine: &mut dyn Machine, task: &Forget) -> Result<Vec<Left>> {
     let mut found: Vec<String> = Vec::new();
-    let mut words = ["find", "/", "-xdev", "("].map(str::to_string).to_vec();
-    for skipped in ["/proc", "/sys", "/dev", "/srv/comuni/*/*/data"] {
-        words.extend(["-path".to_string(), skipped.to_string(), "-o".to_string()]);
-    }
-    words.pop();
-    words.extend([")", "-prune", "-o", "("].map(str::to_string));
-    for word in &task.words {
-        words.extend(["-name".to_string(), format!("*{word}*"), "-o".to_string()]);
-    }
-    words.pop();
-    words.extend([")", "-print"].map(str::to_string));
-    found.extend(machine.run(&Command::new(words).within(LONG))?.text().lines().map(str::to_string));
+    found.extend(machine.run(&Command::new(names("/", &task.words)).within(LONG))?.text().lines().map(str::to_string));
     let mut words = ["grep", "--recursive", "--fixed-strings", "--files-with-matches", "--no-messages"]
         .map(str::to_string)
         .to_vec();
@@ -255,6 +282,23 @@ mod tests {
             assert_eq!(host.world.text(place(name)), wanted);
         }
         assert!(forget(&mut host, &settings, &task()).unwrap().0.is_empty(), "twice is fine");
+    }
+
+    #[test]
+    fn names_are_searched_on_every_file_system_of_the_machine_and_on_none_of_others() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("a/c_e707-albo")).unwrap();
+        std::fs::create_dir_all(folder.path().join("b/c_e863")).unwrap();
+        std::fs::write(folder.path().join("b/www.comune.lozza.va.it"), "").unwrap();
+        let argv = names(&folder.path().to_string_lossy(), &task().words);
+        assert!(!argv.iter().any(|word| word == "-xdev" || word == "-mount"), "{argv:?}");
+        assert!(argv.windows(2).any(|pair| pair == ["-fstype", "nfs4"]), "{argv:?}");
+        let output = std::process::Command::new(&argv[0]).args(&argv[1..]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut found: Vec<&str> = text.lines().map(|line| &line[folder.path().to_string_lossy().len()..]).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["/a/c_e707-albo", "/b/www.comune.lozza.va.it"]);
     }
 
     #[test]
