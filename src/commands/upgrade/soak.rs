@@ -48,14 +48,14 @@ impl Run<'_> {
             let mut still = Vec::new();
             for one in well {
                 let name = one.target.name();
-                let watched = !self.unwatched.contains(name);
                 match self.is_well(&one) {
                     Err(Refused::Lost(failure)) => self.unreachable(so_far, one.target, failure),
                     Err(Refused::Failed(failure)) => self.unwell(so_far, one.target, failure),
-                    // A backup has it, as one may at any time: it is asked again.
+                    // What is busy is asked again: a backup may have it at any time.
+                    Ok(()) | Err(Refused::Busy(_)) if self.unwatched.contains(name) => still.push(one),
                     Ok(()) | Err(Refused::Busy(_)) => match eyes.judge(name, one.opened, &glance) {
-                        Err(failure) if watched => self.unwell(so_far, one.target, failure),
-                        _ => still.push(one),
+                        Ok(()) => still.push(one),
+                        Err(failure) => self.unwell(so_far, one.target, failure),
                     },
                 }
             }
