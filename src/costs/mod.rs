@@ -126,7 +126,7 @@ fn members(inventory: &Inventory) -> Vec<Belonging<'_>> {
 
 /// The days of a membership: who does not say since when was always a member, and who is about to join and does not say when is
 /// none yet.
-pub fn membership(member: &Member) -> Option<Period> {
+fn membership(member: &Member) -> Option<Period> {
     let stated = &member.membership;
     if stated.since.is_none() && stated.status == Status::Joining {
         return None;

@@ -180,3 +180,47 @@ fn row(line: &UpgradeLine) -> Vec<String> {
         line.left_alone.as_ref().map_or(String::new(), |why| format!("left alone: {why}")),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path as Folder;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::upgrade::Note;
+
+    #[derive(Parser)]
+    struct Typed {
+        #[command(flatten)]
+        upgrade: Upgrade,
+    }
+
+    /// What is brought to an end and what comes to 1.1.0, when a note is on the host.
+    fn planned(note: Note) -> (usize, Vec<(String, String)>) {
+        let varese = Folder::new(env!("CARGO_MANIFEST_DIR")).join("inventories/varese");
+        let inventory = crate::inventory::load(&varese).map_err(|all| all.render()).unwrap().inventory;
+        let options = Typed::parse_from(["upgrade", "albo", "--to", "1.1.0"]).upgrade;
+        let tenants = super::super::tenants(&inventory, "albo", &["lozza".to_string()]).unwrap();
+        let name = tenants[0].subject.tenant.clone();
+        let found = Found { note: Some(note), release: Some("1.0.0".to_string()) };
+        let plan = make(&inventory, "albo", &options, &tenants, &BTreeMap::from([(name, Ok(found))]), &[]).unwrap();
+        let come = plan.targets.iter().map(|target| (target.from.clone(), target.to.clone()));
+        (plan.cut_off.len(), come.collect())
+    }
+
+    #[test]
+    fn who_was_on_the_way_back_is_brought_to_an_end_and_not_forward_again_in_the_same_run() {
+        let note = |from: &str, to: &str, back: bool, phase: Phase| -> Note {
+            serde_json::from_value(serde_json::json!({
+                "from": from, "to": to, "unit": "u", "page": "/p", "back": back, "phase": phase, "by": "anna@ced1", "began": 1
+            }))
+            .unwrap()
+        };
+        let forward = |from: &str| vec![(from.to_string(), "1.1.0".to_string())];
+        assert_eq!(planned(note("1.0.0", "1.1.0", false, Phase::Switched)), (1, forward("1.0.0")));
+        assert_eq!(planned(note("1.0.0", "1.1.0", false, Phase::Opened)), (1, Vec::new()), "it is there");
+        assert_eq!(planned(note("1.1.0", "1.0.0", true, Phase::Opened)), (1, Vec::new()), "it stays back");
+        assert_eq!(planned(note("1.1.0", "1.0.0", true, Phase::Switched)), (1, Vec::new()), "it is on 1.1.0 again");
+    }
+}
